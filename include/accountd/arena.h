@@ -1,0 +1,56 @@
+/* arena.h: the memory of one batch.
+ *
+ * Everything that a batch decodes, decides and encodes is taken from one arena and given back at once by
+ * acd_arena_reset. Nothing is freed singly. An arena belongs to one thread.
+ *
+ * Errors: no function here returns NULL. When the system has no memory the arena jumps to the point that
+ * ACD_ARENA_GUARD marked (the start of the batch, where nothing has been written yet), or aborts the
+ * process where none was marked, which happens at start-up only.
+ */
+#ifndef ACCOUNTD_ARENA_H
+#define ACCOUNTD_ARENA_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "accountd/slice.h"
+
+/* What an arena keeps over a reset; a batch of poison must not make the process large for good. */
+#define ACD_ARENA_KEEP_BYTES ((size_t)4 << 20)
+
+struct acd_arena_chunk;
+
+struct acd_arena {
+    struct acd_arena_chunk *chunks; /* newest first */
+    size_t allocated;               /* bytes of all chunks */
+    jmp_buf *guard;                 /* where to go when memory runs out, or NULL */
+};
+
+void acd_arena_init(struct acd_arena *arena);
+
+/* Gives everything back; keeps at most ACD_ARENA_KEEP_BYTES for the next batch. */
+void acd_arena_reset(struct acd_arena *arena);
+
+void acd_arena_free(struct acd_arena *arena);
+
+/* Aligned for any type; not cleared. A size of 0 gives a valid pointer. */
+void *acd_arena_alloc(struct acd_arena *arena, size_t size);
+
+/* count × size bytes, cleared; an overflow of the product counts as no memory. */
+void *acd_arena_calloc(struct acd_arena *arena, size_t count, size_t size);
+
+/* A copy in the arena, followed by a NUL that the length does not count. */
+struct acd_slice acd_arena_copy(struct acd_arena *arena, struct acd_slice slice);
+
+/* Formatted text, followed by a NUL that the length does not count. */
+struct acd_slice acd_arena_format(struct acd_arena *arena, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+struct acd_slice acd_arena_vformat(struct acd_arena *arena, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+/* A slice as the arguments of "%.*s". */
+#define ACD_SLICE_ARGS(slice) (int)(slice).len, (slice).data ? (slice).data : ""
+
+#endif

@@ -1,0 +1,69 @@
+/* settings.h: the settings, ONE table (src/ops/settings.c) for parsing, defaults, --print-config and docs.
+ *
+ * The struct owns its strings; free it with acd_settings_free. It is filled before any thread starts and
+ * not changed after.
+ */
+#ifndef ACCOUNTD_SETTINGS_H
+#define ACCOUNTD_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct acd_strings {
+    char **items;
+    uint32_t count;
+};
+
+struct acd_settings {
+    struct {
+        char *brokers;
+        char *group;
+        char *commands;
+        char *replies;
+        char *exports;
+        char *changelog;
+        char *dead_letters;
+        struct acd_strings reply_topics; /* names, or ^regex$ (POSIX extended) */
+        struct acd_strings properties;   /* librdkafka's, "name=value" */
+    } kafka;
+    struct {
+        char *host;
+        int64_t port;
+        char *socket; /* a path; empty: host and port */
+        char *username;
+        char *password_file; /* its first line is the password; empty: none */
+        int64_t database;
+        char *key_prefix;
+    } redis;
+    struct {
+        int64_t threads;
+        int64_t batch_max; /* commands */
+    } worker;
+    struct acd_strings apps; /* none: all are served */
+    struct {
+        int64_t admins_per_app;
+        int64_t command_bytes;
+    } limits;
+    struct {
+        char *listen; /* ADDRESS:PORT */
+    } http;
+    struct {
+        char *level;  /* error warning info debug */
+        char *format; /* text json */
+    } log;
+};
+
+/* Fills in the defaults. Returns 0, or -1 without memory. */
+int acd_settings_default(struct acd_settings *settings);
+
+/* Reads a file over the defaults. Every mistake is written to `errors` as "FILE:LINE: message". Returns 0,
+ * or -1 when there was one; the settings are then not to be used but must be freed. */
+int acd_settings_read(struct acd_settings *settings, const char *file, FILE *errors);
+
+/* Writes all settings as a file that acd_settings_read takes. */
+void acd_settings_print(const struct acd_settings *settings, FILE *out);
+
+void acd_settings_free(struct acd_settings *settings);
+
+#endif
