@@ -3,9 +3,9 @@
  * Everything that a batch decodes, decides and encodes is taken from one arena and given back at once by
  * acd_arena_reset. Nothing is freed singly. An arena belongs to one thread.
  *
- * Errors: no function here returns NULL. When the system has no memory the arena jumps to the point that
- * ACD_ARENA_GUARD marked (the start of the batch, where nothing has been written yet), or aborts the
- * process where none was marked, which happens at start-up only.
+ * Errors: no function here returns NULL. When the system has no memory the arena jumps (longjmp, value 1)
+ * to the point that `guard` marks (the start of the batch, where nothing has been written yet), or aborts
+ * the process where none is marked, which happens at start-up only.
  */
 #ifndef ACCOUNTD_ARENA_H
 #define ACCOUNTD_ARENA_H

@@ -37,15 +37,16 @@ struct acd_writer {
     enum acd_encoding encoding;
     struct acd_buffer buffer;
     uint32_t depth;
-    bool first[ACD_DEPTH_MAX]; /* JSON: no comma is due */
+    bool first[ACD_DEPTH_MAX];   /* JSON: no comma is due */
+    char closing[ACD_DEPTH_MAX]; /* JSON: what ends the container */
     bool after_key;
 };
 
 void acd_writer_init(struct acd_writer *writer, enum acd_encoding encoding, struct acd_arena *arena);
 void acd_writer_map(struct acd_writer *writer, uint32_t members);
 void acd_writer_array(struct acd_writer *writer, uint32_t items);
-void acd_writer_end(struct acd_writer *writer); /* of the map or array begun last */
-void acd_writer_key(struct acd_writer *writer, const char *key);
+void acd_writer_end(struct acd_writer *writer);                  /* of the map or array begun last */
+void acd_writer_key(struct acd_writer *writer, const char *key); /* one that needs no escaping */
 void acd_writer_key_slice(struct acd_writer *writer, struct acd_slice key);
 void acd_writer_string(struct acd_writer *writer, struct acd_slice text); /* UTF-8 */
 void acd_writer_str(struct acd_writer *writer, const char *text);

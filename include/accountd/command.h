@@ -42,6 +42,8 @@ struct acd_target {
     enum acd_type type;              /* ACD_TYPE_UNSET: not said */
     const struct acd_change *change; /* NULL: no profile */
     int64_t if_revision;             /* -1: any */
+    bool own_type;                   /* of many: the entry itself said it, so that blame points there */
+    bool own_profile;                /* likewise */
 };
 
 /* Columns of an export: names of the record, then of the profile. */

@@ -47,6 +47,15 @@ struct acd_slice acd_manifest_encode(struct acd_arena *arena, const struct acd_m
 void acd_record_write(struct acd_writer *writer, struct acd_slice app, struct acd_slice name,
                       const struct acd_account *account);
 
+/* The same with only the members whose bit (1 << enum acd_column) is in `keep`; the profile stands where one
+ * of its fields is kept, be it set or not. */
+#define ACD_KEEP_ALL ((UINT32_C(1) << ACD_COLUMN_COUNT) - 1)
+void acd_record_write_kept(struct acd_writer *writer, struct acd_slice app, struct acd_slice name,
+                           const struct acd_account *account, uint32_t keep);
+
+/* Writes a map of custom fields as a value of the writer. */
+void acd_custom_write(struct acd_writer *writer, const struct acd_account *account);
+
 /* The changelog's value after a change: the record, or {"app","account","deleted":true,…}. JSON. */
 struct acd_slice acd_changelog_encode(struct acd_arena *arena, struct acd_slice app, struct acd_slice name,
                                       const struct acd_account *account);

@@ -1,0 +1,126 @@
+# accountd: make help says what there is. A bare Debian 12 or 13 with make is enough for demo and check.
+
+VERSION := 0.1.0
+BUILD ?= build
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+CFLAGS ?= -O2 -g
+WERROR ?= 0
+SANITIZE ?=
+
+# Debian 13 calls the package msgpack-c, Debian 12 msgpack.
+MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
+PACKAGES := rdkafka hiredis jansson $(MSGPACK) libconfig libmicrohttpd libzstd zlib libcrypto
+
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wno-unused-parameter
+FLAGS := -std=c11 -D_GNU_SOURCE -DACD_VERSION='"$(VERSION)"' -Iinclude -I$(BUILD)/gen -pthread \
+	-fstack-protector-strong $(WARNINGS) $(CFLAGS) \
+	$(if $(filter 1,$(WERROR)),-Werror) \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+	$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+
+SOURCES := $(sort $(shell find src -name '*.c'))
+DAEMON_SOURCES := src/main.c
+CTL_SOURCES := $(filter src/ctl/%,$(SOURCES))
+LIB_SOURCES := $(filter-out $(DAEMON_SOURCES) $(CTL_SOURCES),$(SOURCES))
+SUPPORT_SOURCES := $(sort $(wildcard tests/unit/support*.c))
+TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+FORMATTED := $(shell find src include tests/unit -name '*.[ch]' 2>/dev/null)
+
+object = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
+LIB := $(BUILD)/libaccountd.a
+FUNCTIONS := $(BUILD)/gen/functions_lua.h
+
+.PHONY: all deps demo check check-unit check-system check-asan format tidy install clean help force
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(BUILD)/accountd $(BUILD)/accountctl ## build both programs
+
+deps: ## install what building and the tests need (apt; once)
+	@tests/deps.sh
+
+# What deps installs is found by a make that starts after it.
+demo: deps ## the main job, shown on an own Kafka and Redis
+	@$(MAKE) --no-print-directory -j$$(nproc) all
+	@tests/demo/run.sh
+
+check: deps ## all tests
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 all
+	@$(MAKE) --no-print-directory WERROR=1 tidy check-unit
+	@$(MAKE) --no-print-directory -j$$(nproc) check-asan
+	@$(MAKE) --no-print-directory WERROR=1 check-system
+
+check-unit: $(TESTS:%=$(BUILD)/unit/%) ## unit tests
+	@for test in $^; do echo "== $$test"; $$test || exit 1; done
+
+check-asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) --no-print-directory BUILD=build-asan WERROR=1 CFLAGS='-O1 -g' SANITIZE=address,undefined check-unit
+
+check-system: all ## the programs on a real Kafka and Redis
+	@tests/system/run.sh
+
+format: ## lay all C files out
+	clang-format -i $(FORMATTED)
+
+tidy: $(LIB) ## layout, layers and sizes, as check wants them
+	@clang-format --dry-run -Werror $(FORMATTED)
+	@tests/check_layers.sh $(BUILD)/obj/core
+	@wc -l $(FORMATTED) | awk '$$2 != "total" && $$1 > 500 { print $$2 ": " $$1 " lines, split it"; bad = 1 } END { exit bad }'
+
+install: all ## into $(DESTDIR)$(PREFIX); an existing configuration stays
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/accountd $(BUILD)/accountctl
+	test -e $(DESTDIR)$(SYSCONFDIR)/accountd/accountd.conf || \
+		install -D -m 644 docs/accountd.conf $(DESTDIR)$(SYSCONFDIR)/accountd/accountd.conf
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed -e 's|/usr/bin/|$(PREFIX)/bin/|' -e 's|/etc/|$(SYSCONFDIR)/|' systemd/accountd.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/accountd.service
+
+clean: ## remove what was built
+	rm -rf $(BUILD) build-asan
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+		while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
+
+$(BUILD)/accountd: $(call object,$(DAEMON_SOURCES)) $(LIB)
+	@echo "  LD $@"
+	@$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+$(BUILD)/accountctl: $(call object,$(CTL_SOURCES)) $(LIB)
+	@echo "  LD $@"
+	@$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+# Made anew as a whole, so that no object of a removed source stays in it.
+$(LIB): $(call object,$(LIB_SOURCES))
+	@rm -f $@
+	@echo "  AR $@"
+	@$(AR) rcs $@ $^
+
+$(BUILD)/obj/%.o: src/%.c $(BUILD)/flags | $(FUNCTIONS)
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/%.o: tests/unit/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(FLAGS) -Itests/unit -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit/test_%: $(BUILD)/unit/test_%.o $(SUPPORT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%.o) $(LIB)
+	@echo "  LD $@"
+	@$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
+
+# The functions that Redis runs, as a C string.
+$(FUNCTIONS): src/store/commit.lua
+	@mkdir -p $(@D)
+	@{ echo 'static const char acd_functions_lua[] ='; \
+	   sed -e 's/[\\"?]/\\&/g' -e 's/.*/    "&\\n"/' $<; echo '    ;'; } > $@
+
+# Other flags than last time mean other objects.
+$(BUILD)/flags: force
+	@mkdir -p $(@D)
+	@echo '$(CC) $(FLAGS)' | cmp -s - $@ || echo '$(CC) $(FLAGS)' > $@
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,122 @@
+/* store.h: the accounts in Redis, as one worker sees them.
+ *
+ * The commit is one call of a function inside Redis that compares what the decisions were based on and then
+ * writes everything, or writes nothing and says why. Keys: see docs/protocol.md.
+ *
+ * A store belongs to one thread. Answers are copied to the arena that was given.
+ */
+#ifndef ACCOUNTD_STORE_H
+#define ACCOUNTD_STORE_H
+
+#include "accountd/command.h"
+#include "accountd/settings.h"
+#include "accountd/state.h"
+
+enum acd_store {
+    ACD_STORE_OK,
+    ACD_STORE_DOWN,  /* no connection, or it broke: what was sent last may have been done, or yet be done */
+    ACD_STORE_LATER, /* Redis does not serve this now (loading, out of memory, read-only…); nothing was done
+                      */
+    ACD_STORE_HALT,  /* Redis refuses for good (no permission, a key of a wrong type…); nothing was done */
+    ACD_STORE_FENCED, /* commit: marker or incarnation is not the expected one */
+    ACD_STORE_STALE,  /* commit: an account or admin set is no longer what was read */
+    ACD_STORE_BUSY,   /* commit: another partition's unpublished batch wrote one of them */
+};
+
+struct acd_store_handle;
+
+/* Does not connect yet. Returns NULL without memory. */
+struct acd_store_handle *acd_store_open(const struct acd_settings *settings);
+
+/* NULL is accepted. */
+void acd_store_close(struct acd_store_handle *store);
+
+/* What went wrong last. */
+const char *acd_store_error(const struct acd_store_handle *store);
+
+/* Connects anew, checks that this Redis may be used (a master, no eviction, no cluster), reads its identity
+ * and loads the functions. ACD_STORE_HALT: it may not be used. */
+enum acd_store acd_store_connect(struct acd_store_handle *store) __attribute__((warn_unused_result));
+
+bool acd_store_connected(const struct acd_store_handle *store);
+
+/* "RUN_ID REPLICATION_ID" of the Redis that is connected. An incarnation begins with the identity it was made
+ * in. */
+const char *acd_store_identity(const struct acd_store_handle *store);
+
+/* The incarnation key; absent when there is none. */
+enum acd_store acd_store_incarnation(struct acd_store_handle *store, struct acd_arena *arena,
+                                     struct acd_slice *out) __attribute__((warn_unused_result));
+
+/* Writes the incarnation into a Redis that has neither one nor any marker. `out` is the one that is there
+ * afterwards, empty when markers stand without one. */
+enum acd_store acd_store_establish(struct acd_store_handle *store, struct acd_arena *arena,
+                                   struct acd_slice incarnation, int32_t partitions, struct acd_slice *out)
+    __attribute__((warn_unused_result));
+
+/* The markers of partitions; absent where there is none. */
+enum acd_store acd_store_markers(struct acd_store_handle *store, struct acd_arena *arena,
+                                 const int32_t *partitions, uint32_t count, struct acd_slice *out)
+    __attribute__((warn_unused_result));
+
+/* The messages of a partition's outbox; absent unless it belongs to the batch of that marker. */
+enum acd_store acd_store_outbox(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
+                                struct acd_slice marker, struct acd_slice *messages)
+    __attribute__((warn_unused_result));
+
+/* Loads every entry of the state that is not loaded, and the sizes of its admin sets. */
+enum acd_store acd_store_load(struct acd_store_handle *store, struct acd_arena *arena,
+                              struct acd_state *state) __attribute__((warn_unused_result));
+
+/* One page of names, by creation. */
+struct acd_page {
+    struct acd_slice *names;
+    uint32_t count;
+    int64_t total;
+    bool more;
+};
+
+enum acd_store acd_store_list(struct acd_store_handle *store, struct acd_arena *arena,
+                              const struct acd_command *command, struct acd_page *out)
+    __attribute__((warn_unused_result));
+
+/* What a commit writes for one partition. */
+struct acd_commit_part {
+    int32_t partition;
+    struct acd_slice expected; /* the marker that must be there; empty for none */
+    struct acd_slice marker;   /* the new one */
+    struct acd_slice outbox;
+};
+
+struct acd_commit {
+    struct acd_slice incarnation;
+    const struct acd_commit_part *parts;
+    uint32_t part_count;
+    const struct acd_state *state; /* entries with `touched` are compared, those that differ are written */
+};
+
+/* Why a commit did nothing. */
+struct acd_verdict {
+    struct acd_slice fenced_at; /* "incarnation" or a partition's number */
+    struct acd_slice present;   /* what is there instead */
+    struct acd_entry **entries; /* stale or busy */
+    uint32_t entry_count;
+    struct acd_app **apps; /* whose admin set is stale or busy */
+    uint32_t app_count;
+};
+
+enum acd_store acd_store_commit(struct acd_store_handle *store, struct acd_arena *arena,
+                                const struct acd_commit *commit, struct acd_verdict *verdict)
+    __attribute__((warn_unused_result));
+
+/* Notes that the batches of these markers are published. */
+enum acd_store acd_store_note(struct acd_store_handle *store, struct acd_arena *arena,
+                              const int32_t *partitions, const struct acd_slice *markers, uint32_t count)
+    __attribute__((warn_unused_result));
+
+/* Counts an attempt to get past an offset; `before` is how many there were already. The commit forgets them.
+ */
+enum acd_store acd_store_attempt(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
+                                 int64_t offset, int64_t *before) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,41 @@
+/* worker.h: one worker thread: consumer, transactional producer, Redis connection, and the loop that joins
+ * them.
+ *
+ * Workers share nothing but what never changes and the directory of topics.
+ */
+#ifndef ACCOUNTD_WORKER_H
+#define ACCOUNTD_WORKER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "accountd/command.h"
+#include "accountd/routing.h"
+#include "accountd/settings.h"
+#include "accountd/topics.h"
+
+/* What all workers are given; outlives them. */
+struct acd_shared {
+    const struct acd_settings *settings;
+    struct acd_own_topics own;
+    struct acd_topics *topics;
+    const struct acd_router *router;
+    struct acd_policy policy;
+    bool embedded;    /* the Kafka is librdkafka's mock cluster */
+    atomic_bool stop; /* set once: workers finish their batch and end */
+};
+
+struct acd_worker;
+
+/* Starts the thread. `slot` is this worker's number on the host, which makes its transactional id the same
+ * after a restart. Returns NULL without memory or threads. */
+struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot);
+
+/* Waits for the thread to end and frees the worker; set shared->stop before. NULL is accepted. */
+void acd_worker_join(struct acd_worker *worker);
+
+/* True when the worker serves all it was assigned; else the reason is written to `reason`. From any thread.
+ */
+bool acd_worker_ready(struct acd_worker *worker, char *reason, size_t reason_bytes);
+
+#endif

@@ -1,0 +1,314 @@
+/* A batch: from records to decisions, and from decisions to messages. */
+#include "accountd/export.h"
+#include "accountd/metrics.h"
+#include "accountd/reply.h"
+#include "accountd/text.h"
+#include "worker_parts.h"
+
+/* ---- Taking records */
+
+static struct acd_slice position_text(const struct acd_worker *worker, const struct acd_record *record)
+{
+    return acd_arena_format((struct acd_arena *)(uintptr_t)&worker->arena, "%s:%d:%lld",
+                            worker->shared->settings->kafka.commands, record->partition,
+                            (long long)record->offset);
+}
+
+/* Reads key, headers and value. A record that ended the process before is not looked into. */
+static void decode(struct acd_worker *worker, struct item *item)
+{
+    const struct acd_settings *settings = worker->shared->settings;
+    const struct acd_record *record = &item->record;
+    struct acd_slice value = acd_codec_unframe(record->value);
+    struct acd_value message;
+    const char *malformed;
+
+    item->header_count = acd_record_headers(record, &worker->arena, &item->headers);
+    acd_route(worker->shared->router, &worker->arena, record->key, record->partition, item->headers,
+              item->header_count, &item->route);
+    item->encoding = acd_codec_choose(item->route.content_type, value);
+    if (item->partition->set_aside) {
+        item->refusal = acd_refusal(
+            &worker->arena, ACD_INTERNAL, acd_slice(NULL, 0),
+            "accountd ended %d times while it worked on this command, and set it aside", ATTEMPTS_MAX);
+        return;
+    }
+    if (record->value.len > (size_t)settings->limits.command_bytes)
+        malformed = acd_arena_format(&worker->arena, "the command is %zu bytes; at most %lld are allowed",
+                                     record->value.len, (long long)settings->limits.command_bytes)
+                        .data;
+    else
+        malformed = acd_codec_decode(item->encoding, value, &worker->arena, &message);
+    if (malformed)
+        item->refusal = acd_refusal(&worker->arena, ACD_MALFORMED, acd_slice(NULL, 0), "%s", malformed);
+    else
+        item->refusal = acd_command_read(&message, &worker->shared->policy,
+                                         item->route.refusal.code ? &item->route.refusal : NULL,
+                                         &worker->arena, &item->command);
+}
+
+static bool is_busy(const struct acd_worker *worker, uint64_t hash)
+{
+    for (uint32_t i = 0; i < worker->busy_count; i++)
+        if (worker->busy[i] == hash)
+            return true;
+    return false;
+}
+
+/* Before the accounts are loaded: a delete may be that of an admin. */
+static bool may_touch_admins(const struct acd_command *command)
+{
+    bool may = command->op == ACD_DELETE;
+
+    for (uint32_t i = 0; i < command->target_count && !may; i++)
+        may = command->op == ACD_CREATE && command->targets[i].type == ACD_ADMIN;
+    return may;
+}
+
+/* True when the item's accounts belong to its partition in this batch. An account that one partition touches
+ * may not be touched by another one of the same commit: after a rebalance different owners publish the two
+ * parts. */
+static bool claim(struct acd_worker *worker, struct batch *batch, const struct item *item)
+{
+    const struct acd_command *command = &item->command;
+
+    for (uint32_t i = 0; i < command->target_count; i++) {
+        struct acd_entry *entry = acd_state_entry(&batch->state, command->app, command->targets[i].account);
+
+        if (entry->partition == ACD_NO_PARTITION)
+            entry->partition = item->partition->id;
+        if (entry->partition != item->partition->id || is_busy(worker, entry->hash))
+            return false;
+    }
+    return !may_touch_admins(command) || !is_busy(worker, acd_state_hash(command->app, acd_slice(NULL, 0)));
+}
+
+static struct part *part_of(struct batch *batch, struct partition *partition)
+{
+    struct part *part = batch->part_count ? &batch->parts[batch->part_count - 1] : NULL;
+
+    if (part && part->partition == partition)
+        return part;
+    part = &batch->parts[batch->part_count++];
+    *part = (struct part){.partition = partition};
+    return part;
+}
+
+/* What a batch may still take. */
+struct room {
+    uint32_t records;
+    size_t bytes;
+    size_t accounts;
+    bool lists_only; /* a list reads what is committed: batches hold lists only, or none */
+    bool mixed;      /* nothing was taken yet: either kind */
+};
+
+static bool fits(struct room *room, const struct item *item)
+{
+    bool list = item->refusal.code == ACD_OK && item->command.op == ACD_LIST;
+    size_t accounts = list ? (size_t)item->command.list_limit : item->command.target_count;
+
+    if (!room->mixed && (list != room->lists_only || accounts > room->accounts))
+        return false;
+    room->lists_only = list;
+    room->mixed = false;
+    room->accounts -= accounts < room->accounts ? accounts : room->accounts;
+    return true;
+}
+
+static void take_from(struct acd_worker *worker, struct batch *batch, struct partition *partition,
+                      struct room *room)
+{
+    uint32_t limit = partition->queued < room->records ? partition->queued : room->records;
+
+    if (!partition->proven && limit > 1 && partition->careful)
+        limit = 1;
+    for (uint32_t n = 0; n < limit && room->bytes > 0; n++) {
+        struct item *item = &batch->items[batch->item_count];
+        struct part *part;
+
+        *item = (struct item){.partition = partition, .record = *partition_record(partition, n)};
+        decode(worker, item);
+        if (!fits(room, item) || (item->refusal.code == ACD_OK && !claim(worker, batch, item)))
+            return;
+        part = part_of(batch, partition);
+        if (part->taken++ == 0)
+            part->from = item->record.offset;
+        batch->item_count++;
+        room->records--;
+        room->bytes -= item->record.value.len < room->bytes ? item->record.value.len : room->bytes;
+        if (partition->set_aside)
+            return;
+    }
+}
+
+void acd_batch_take(struct acd_worker *worker, struct batch *batch)
+{
+    struct room room = {(uint32_t)worker->shared->settings->worker.batch_max, BATCH_INPUT_MAX,
+                        BATCH_ACCOUNTS_MAX, false, true};
+    uint32_t expected = worker->queued < room.records ? worker->queued : room.records;
+
+    *batch = (struct batch){0};
+    acd_state_init(&batch->state, &worker->arena, expected);
+    batch->items = acd_arena_calloc(&worker->arena, (size_t)room.records + 1, sizeof(*batch->items));
+    batch->parts = acd_arena_calloc(&worker->arena, worker->partition_count, sizeof(*batch->parts));
+    for (uint32_t i = 0; i < worker->partition_count && room.records > 0; i++) {
+        struct partition *partition = &worker->partitions[(worker->turn + i) % worker->partition_count];
+
+        if (partition->phase == RUNNING && partition->queued)
+            take_from(worker, batch, partition, &room);
+        if (worker->one_partition && batch->part_count)
+            break;
+    }
+    worker->turn++;
+}
+
+/* ---- Loading */
+
+static enum acd_store load_lists(struct acd_worker *worker, struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->item_count; i++) {
+        struct item *item = &batch->items[i];
+        enum acd_store result;
+
+        if (item->refusal.code != ACD_OK || item->command.op != ACD_LIST)
+            continue;
+        result = acd_store_list(worker->store, &worker->arena, &item->command, &item->page);
+        if (result != ACD_STORE_OK)
+            return result;
+        for (uint32_t n = 0; n < item->page.count; n++) {
+            struct acd_entry *entry = acd_state_entry(&batch->state, item->command.app, item->page.names[n]);
+
+            entry->partition = item->partition->id;
+        }
+    }
+    return ACD_STORE_OK;
+}
+
+enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
+{
+    enum acd_store result = load_lists(worker, batch);
+    int64_t hits = 0;
+    int64_t misses = 0;
+
+    for (struct acd_entry *entry = batch->state.entries; entry; entry = entry->next) {
+        entry->base = acd_cache_get(worker->cache, entry->hash, entry->app->name, entry->name);
+        entry->current = entry->base;
+        *(entry->base ? &hits : &misses) += 1;
+    }
+    acd_metric_add(ACD_METRIC_CACHE_HITS, hits);
+    acd_metric_add(ACD_METRIC_CACHE_MISSES, misses);
+    return result == ACD_STORE_OK ? acd_store_load(worker->store, &worker->arena, &batch->state) : result;
+}
+
+/* ---- Deciding */
+
+/* False when another partition of this batch has touched the app's admin set: as with accounts, one of them
+ * waits. */
+static bool claim_admins(struct batch *batch, const struct item *item)
+{
+    struct acd_app *app;
+
+    if (!acd_apply_needs_admins(&batch->state, &item->command))
+        return true;
+    app = acd_state_app(&batch->state, item->command.app);
+    if (app->partition == ACD_NO_PARTITION)
+        app->partition = item->partition->id;
+    return app->partition == item->partition->id;
+}
+
+static struct acd_answer answer_list(struct acd_worker *worker, struct batch *batch, const struct item *item)
+{
+    struct acd_row *rows = acd_arena_calloc(&worker->arena, item->page.count, sizeof(*rows));
+    struct acd_answer answer = {.rows = rows, .total = item->page.total, .more = item->page.more};
+
+    for (uint32_t n = 0; n < item->page.count; n++) {
+        struct acd_entry *entry = acd_state_find(&batch->state, item->command.app, item->page.names[n]);
+
+        entry->touched = true;
+        /* Deleted between the two reads: as if the index had been read later. */
+        if (entry->current->exists)
+            rows[answer.row_count++] = (struct acd_row){entry->name, entry->current};
+    }
+    return answer;
+}
+
+static void touch(struct batch *batch, const struct acd_command *command)
+{
+    for (uint32_t i = 0; i < command->target_count; i++)
+        acd_state_find(&batch->state, command->app, command->targets[i].account)->touched = true;
+}
+
+static struct acd_answer decide(struct acd_worker *worker, struct batch *batch, const struct item *item,
+                                int64_t at_ms)
+{
+    if (item->refusal.code != ACD_OK)
+        return acd_refuse(item->refusal);
+    if (item->command.op == ACD_LIST)
+        return answer_list(worker, batch, item);
+    touch(batch, &item->command);
+    return acd_apply(&batch->state, &item->command, &worker->shared->policy, at_ms);
+}
+
+/* Decides one command and adds all that it publishes to its partition's messages. */
+static void decide_item(struct acd_worker *worker, struct batch *batch, struct part *part,
+                        const struct item *item)
+{
+    const struct acd_record *record = &item->record;
+    struct acd_slice position = position_text(worker, record);
+    struct acd_slice id = item->command.id.len ? item->command.id : position;
+    struct acd_origin origin = {acd_slice_str(worker->shared->settings->kafka.commands), record->partition,
+                                record->offset, acd_time_clamp(record->timestamp_ms)};
+    struct acd_answer answer = decide(worker, batch, item, origin.at_ms);
+    struct acd_export file;
+    const struct acd_manifest *manifest = NULL;
+    struct acd_slice value;
+
+    if (item->command.op == ACD_EXPORT && answer.ok_count > 0) {
+        if (acd_export_build(&worker->arena, &item->command, &answer, id, &origin, &file)) {
+            answer =
+                acd_refuse(acd_refusal(&worker->arena, ACD_INTERNAL, acd_slice(NULL, 0),
+                                       "the file could not be compressed for want of memory; try again"));
+        } else {
+            manifest = &file.manifest;
+            acd_messages_file(worker, part, &file);
+        }
+    }
+    value = acd_reply_encode(&worker->arena, item->encoding, &item->command, &answer, id, &origin, manifest);
+    acd_messages_reply(worker, part, item, &answer, value);
+    acd_messages_changes(worker, batch, part, item, &answer, position);
+    if (answer.refusal.code == ACD_MALFORMED || item->partition->set_aside)
+        acd_messages_dead_letter(worker, part, item, &answer.refusal);
+    acd_metric_command(item->command.op, answer.refusal.code);
+}
+
+void acd_batch_decide(struct acd_worker *worker, struct batch *batch)
+{
+    uint32_t next = 0;
+    size_t bytes = 0;
+    bool full = false;
+    uint32_t kept = 0;
+
+    for (uint32_t p = 0; p < batch->part_count; p++) {
+        struct part *part = &batch->parts[p];
+        uint32_t decided = 0;
+        uint32_t end = next + part->taken;
+
+        for (; next < end && !full; next++) {
+            const struct item *item = &batch->items[next];
+
+            if (item->refusal.code == ACD_OK && !claim_admins(batch, item))
+                break;
+            decide_item(worker, batch, part, item);
+            part->last = item->record.offset;
+            decided++;
+            full = bytes + part->messages.bytes > BATCH_OUTPUT_MAX;
+        }
+        next = end;
+        bytes += part->messages.bytes;
+        part->taken = decided;
+        if (decided)
+            batch->parts[kept++] = *part;
+    }
+    batch->part_count = kept;
+}

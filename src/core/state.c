@@ -1,0 +1,129 @@
+/* The accounts of a batch: a hash table of entries that grows, and a smaller one of apps. */
+#include "accountd/state.h"
+
+#define BUCKETS_MIN 64
+
+/* One multiplication for eight bytes, folded so that every bit reaches the low ones. */
+static uint64_t hash_mix(uint64_t hash, uint64_t word)
+{
+    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
+}
+
+/* The length goes in first, so that bytes cannot move from one text to the next unseen. */
+static uint64_t hash_text(uint64_t hash, struct acd_slice text)
+{
+    hash = hash_mix(hash, text.len);
+    while (text.len) {
+        size_t len = text.len < sizeof(uint64_t) ? text.len : sizeof(uint64_t);
+        uint64_t word = 0;
+
+        memcpy(&word, text.data, len);
+        hash = hash_mix(hash, word);
+        text.data += len;
+        text.len -= len;
+    }
+    return hash;
+}
+
+static uint64_t hash_finish(uint64_t hash)
+{
+    hash = (hash ^ hash >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
+    return hash ^ hash >> 32;
+}
+
+uint64_t acd_state_hash(struct acd_slice app, struct acd_slice name)
+{
+    return hash_finish(hash_text(hash_text(0, app), name));
+}
+
+void acd_state_init(struct acd_state *state, struct acd_arena *arena, size_t expected_entries)
+{
+    size_t buckets = BUCKETS_MIN;
+
+    while (buckets < expected_entries)
+        buckets *= 2;
+    *state = (struct acd_state){.arena = arena, .bucket_count = buckets};
+    state->apps_tail = &state->apps;
+    state->entries_tail = &state->entries;
+    state->buckets = acd_arena_calloc(arena, buckets, sizeof(*state->buckets));
+}
+
+struct acd_app *acd_state_app(struct acd_state *state, struct acd_slice name)
+{
+    size_t bucket = hash_finish(hash_text(0, name)) & (ACD_APP_BUCKETS - 1);
+    struct acd_app *app = state->app_buckets[bucket];
+
+    while (app && !acd_slice_equal(app->name, name))
+        app = app->chain;
+    if (app)
+        return app;
+    app = acd_arena_alloc(state->arena, sizeof(*app));
+    *app = (struct acd_app){
+        .name = name,
+        .admins_base = -1,
+        .admins = -1,
+        .partition = ACD_NO_PARTITION,
+        .chain = state->app_buckets[bucket],
+    };
+    state->app_buckets[bucket] = app;
+    *state->apps_tail = app;
+    state->apps_tail = &app->next;
+    return app;
+}
+
+static struct acd_entry *find(const struct acd_state *state, uint64_t hash, struct acd_slice app,
+                              struct acd_slice name)
+{
+    struct acd_entry *entry = state->buckets[hash & (state->bucket_count - 1)];
+
+    while (entry && !(entry->hash == hash && acd_slice_equal(entry->name, name) &&
+                      acd_slice_equal(entry->app->name, app)))
+        entry = entry->chain;
+    return entry;
+}
+
+static void add_to_bucket(struct acd_state *state, struct acd_entry *entry)
+{
+    struct acd_entry **bucket = &state->buckets[entry->hash & (state->bucket_count - 1)];
+
+    entry->chain = *bucket;
+    *bucket = entry;
+}
+
+/* Twice the buckets whenever there are as many entries, so that chains stay short. */
+static void grow(struct acd_state *state)
+{
+    state->bucket_count *= 2;
+    state->buckets = acd_arena_calloc(state->arena, state->bucket_count, sizeof(*state->buckets));
+    for (struct acd_entry *entry = state->entries; entry; entry = entry->next)
+        add_to_bucket(state, entry);
+}
+
+struct acd_entry *acd_state_entry(struct acd_state *state, struct acd_slice app, struct acd_slice name)
+{
+    uint64_t hash = acd_state_hash(app, name);
+    struct acd_entry *entry = find(state, hash, app, name);
+
+    if (entry)
+        return entry;
+    if (state->entry_count >= state->bucket_count)
+        grow(state);
+    entry = acd_arena_alloc(state->arena, sizeof(*entry));
+    *entry = (struct acd_entry){
+        .app = acd_state_app(state, app),
+        .name = name,
+        .hash = hash,
+        .partition = ACD_NO_PARTITION,
+    };
+    add_to_bucket(state, entry);
+    *state->entries_tail = entry;
+    state->entries_tail = &entry->next;
+    state->entry_count++;
+    return entry;
+}
+
+struct acd_entry *acd_state_find(const struct acd_state *state, struct acd_slice app, struct acd_slice name)
+{
+    return find(state, acd_state_hash(app, name), app, name);
+}

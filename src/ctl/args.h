@@ -1,0 +1,82 @@
+/* args.h: the command line of accountctl.
+ *
+ * Options may stand before and after the command. Texts are the program's arguments, not copies; only the
+ * lists are allocated, and acd_ctl_args_free frees them.
+ */
+#ifndef ACCOUNTD_CTL_ARGS_H
+#define ACCOUNTD_CTL_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "exit.h"
+
+/* What the daemon takes in one command (contract, section 2). */
+#define ACD_CTL_ACCOUNTS_MAX 100
+
+/* X(identifier, name) */
+#define ACD_CTL_COMMANDS(X)                                                                                  \
+    X(CREATE, "create")                                                                                      \
+    X(EDIT, "edit")                                                                                          \
+    X(DELETE, "delete")                                                                                      \
+    X(GET, "get")                                                                                            \
+    X(LIST, "list")                                                                                          \
+    X(EXPORT, "export")
+
+enum acd_ctl_command {
+#define X(id, name) ACD_CTL_##id,
+    ACD_CTL_COMMANDS(X)
+#undef X
+        ACD_CTL_COMMAND_COUNT
+};
+
+extern const char *const acd_ctl_command_names[ACD_CTL_COMMAND_COUNT];
+
+/* The command of that name, or ACD_CTL_COMMAND_COUNT. */
+enum acd_ctl_command acd_ctl_command_find(const char *name);
+
+/* One --set, --unset, --custom or --unset-custom. */
+struct acd_ctl_change {
+    bool custom; /* a custom field */
+    char *name;
+    char *value; /* NULL: to be removed */
+};
+
+struct acd_ctl_args {
+    const char *brokers;
+    const char *app;
+    const char *config;      /* an accountd.conf */
+    const char **properties; /* librdkafka's, "name=value" */
+    uint32_t property_count;
+    int timeout_ms;
+    bool json;
+
+    bool version;
+    bool help;
+    enum acd_ctl_command command; /* ACD_CTL_COMMAND_COUNT: none, with version or help */
+    char **accounts;
+    uint32_t account_count;
+
+    struct acd_ctl_change *changes;
+    uint32_t change_count;
+    const char *type;
+    const char *on_exists;
+    bool dry_run;
+    bool confirm;
+    int64_t if_revision; /* -1: not said */
+    int64_t limit;       /* 0: not said */
+    const char *after;
+    bool all;
+    const char *format;
+    const char *compression;
+    const char *fields; /* separated by commas */
+    const char *output; /* NULL: stdout */
+};
+
+/* Reads the command line; mistakes go to stderr, and USAGE is returned. Free `out` in any case. */
+enum acd_ctl_exit acd_ctl_args_read(struct acd_ctl_args *out, int argc, char **argv)
+    __attribute__((warn_unused_result));
+
+void acd_ctl_args_free(struct acd_ctl_args *args);
+
+#endif

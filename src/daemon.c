@@ -1,0 +1,256 @@
+/* The daemon's life. Workers do the work; this file starts them, answers probes and signals, and stops them.
+ */
+#include "accountd/daemon.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "accountd/codec.h"
+#include "accountd/log.h"
+#include "accountd/service.h"
+#include "accountd/slot.h"
+#include "accountd/worker.h"
+
+/* Between two looks at whether everything is served; and between tries to find the topics. */
+#define LOOK_EVERY_MS 250
+
+struct daemon {
+    const struct acd_settings *settings;
+    struct acd_shared shared;
+    struct acd_slice *apps;
+    struct acd_router *router;
+    struct acd_http *http;
+    struct acd_worker **workers;
+    struct acd_slot *slots;
+    uint32_t worker_count;
+    bool topics_checked;
+    char waiting[512]; /* what the topics' check waits for */
+    pthread_mutex_t lock;
+};
+
+static void stop_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGINT);
+}
+
+void acd_daemon_prepare(void)
+{
+    sigset_t set;
+
+    stop_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    /* A connection that breaks while it is written to is an error to handle, not a reason to die. */
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Waits a little for a signal to stop. */
+static bool asked_to_stop(const sigset_t *set)
+{
+    const struct timespec wait = {0, LOOK_EVERY_MS * 1000000L};
+    int signal_number = sigtimedwait(set, NULL, &wait);
+
+    if (signal_number > 0)
+        acd_log(ACD_LOG_INFO, "%s: stopping", strsignal(signal_number));
+    return signal_number > 0;
+}
+
+/* Adds a reason to a JSON array; reasons come from our own texts and from servers' error messages. */
+static void add_reason(char *out, int size, const char *reason)
+{
+    size_t at = strlen(out);
+
+    if (at + 8 > (size_t)size)
+        return;
+    at += (size_t)snprintf(out + at, (size_t)size - at, "%s\"", at > 1 ? "," : "");
+    for (; *reason && at + 8 < (size_t)size; reason++) {
+        unsigned char c = (unsigned char)*reason;
+
+        if (c == '"' || c == '\\')
+            out[at++] = '\\';
+        out[at++] = c < ' ' || c >= 0x7f ? ' ' : (char)c;
+    }
+    snprintf(out + at, (size_t)size - at, "\"");
+}
+
+/* Called on the HTTP thread too. */
+static bool is_ready(void *context, char *reasons, int size)
+{
+    struct daemon *daemon = context;
+    bool ready;
+    char reason[512];
+
+    snprintf(reasons, (size_t)size, "[");
+    pthread_mutex_lock(&daemon->lock);
+    ready = daemon->topics_checked;
+    if (!ready)
+        add_reason(reasons, size, daemon->waiting);
+    for (uint32_t i = 0; i < daemon->worker_count; i++)
+        if (daemon->workers[i] && !acd_worker_ready(daemon->workers[i], reason, sizeof(reason))) {
+            add_reason(reasons, size, reason);
+            ready = false;
+        }
+    pthread_mutex_unlock(&daemon->lock);
+    if (strlen(reasons) + 2 <= (size_t)size)
+        strcat(reasons, "]");
+    return ready;
+}
+
+/* Waits until the topics are there. Returns 0, an exit code, or -1 when asked to stop. */
+static int wait_for_topics(struct daemon *daemon, const sigset_t *signals)
+{
+    char error[512] = "";
+    enum acd_check check;
+
+    while ((check = acd_topics_check(daemon->shared.topics, &daemon->shared.own, error, sizeof(error))) !=
+           ACD_CHECK_OK) {
+        if (check == ACD_CHECK_REFUSE) {
+            acd_log(ACD_LOG_ERROR, "%s", error);
+            return ACD_EXIT_CONFIG;
+        }
+        pthread_mutex_lock(&daemon->lock);
+        if (strcmp(error, daemon->waiting) != 0)
+            acd_log(ACD_LOG_WARNING, "waiting: %s", error);
+        snprintf(daemon->waiting, sizeof(daemon->waiting), "%s", error);
+        pthread_mutex_unlock(&daemon->lock);
+        acd_notify("STATUS=waiting: %s", error);
+        if (asked_to_stop(signals))
+            return -1;
+    }
+    if (daemon->shared.own.changelog < daemon->shared.own.commands)
+        acd_log(ACD_LOG_WARNING, "topic %s has %d partitions and %s has %d: the others are not served",
+                daemon->settings->kafka.changelog, daemon->shared.own.changelog,
+                daemon->settings->kafka.commands, daemon->shared.own.commands);
+    pthread_mutex_lock(&daemon->lock);
+    daemon->topics_checked = true;
+    pthread_mutex_unlock(&daemon->lock);
+    return 0;
+}
+
+static int start_workers(struct daemon *daemon)
+{
+    uint32_t count = (uint32_t)daemon->settings->worker.threads;
+
+    daemon->workers = calloc(count, sizeof(*daemon->workers));
+    daemon->slots = calloc(count, sizeof(*daemon->slots));
+    if (!daemon->workers || !daemon->slots)
+        return -1;
+    for (uint32_t i = 0; i < count; i++) {
+        struct acd_worker *worker;
+
+        if (acd_slot_claim(daemon->settings->kafka.group, &daemon->slots[i])) {
+            acd_log(ACD_LOG_ERROR, "no free worker slot on this host");
+            return -1;
+        }
+        worker = acd_worker_start(&daemon->shared, daemon->slots[i].number);
+        pthread_mutex_lock(&daemon->lock);
+        daemon->workers[daemon->worker_count++] = worker;
+        pthread_mutex_unlock(&daemon->lock);
+        if (!worker)
+            return -1;
+    }
+    return 0;
+}
+
+/* Joins the workers, which finish the batch they are in; the slots stay ours until the last has ended. */
+static void stop_workers(struct daemon *daemon)
+{
+    uint32_t count = daemon->worker_count;
+
+    atomic_store(&daemon->shared.stop, true);
+    pthread_mutex_lock(&daemon->lock);
+    daemon->worker_count = 0;
+    pthread_mutex_unlock(&daemon->lock);
+    for (uint32_t i = 0; i < count; i++)
+        acd_worker_join(daemon->workers[i]);
+    for (uint32_t i = 0; i < count; i++)
+        acd_slot_release(&daemon->slots[i]);
+    free(daemon->workers);
+    free(daemon->slots);
+}
+
+/* Tells systemd, and with --embedded the person at the terminal, how it goes, until a signal comes. */
+static void serve(struct daemon *daemon, const sigset_t *signals)
+{
+    char reasons[2048];
+    char told[sizeof(reasons)] = "";
+    bool announced = false;
+
+    do {
+        bool ready = is_ready(daemon, reasons, sizeof(reasons));
+
+        if (strcmp(told, reasons) != 0)
+            acd_notify("STATUS=%s", ready ? "serving commands" : reasons);
+        snprintf(told, sizeof(told), "%s", reasons);
+        if (ready && !announced && daemon->shared.embedded) {
+            printf("ready: commands are served; Ctrl-C ends\n");
+            fflush(stdout);
+        }
+        announced |= ready;
+    } while (!asked_to_stop(signals));
+}
+
+static int fill_policy(struct daemon *daemon)
+{
+    const struct acd_strings *apps = &daemon->settings->apps;
+
+    daemon->apps = calloc((size_t)apps->count + 1, sizeof(*daemon->apps));
+    if (!daemon->apps)
+        return -1;
+    for (uint32_t i = 0; i < apps->count; i++)
+        daemon->apps[i] = acd_slice_str(apps->items[i]);
+    daemon->shared.policy =
+        (struct acd_policy){daemon->apps, apps->count, daemon->settings->limits.admins_per_app};
+    return 0;
+}
+
+static int run(struct daemon *daemon, const sigset_t *signals)
+{
+    char error[256] = "no memory";
+    int code;
+
+    daemon->http = acd_http_start(daemon->settings->http.listen, is_ready, daemon);
+    if (!daemon->http && !daemon->shared.embedded)
+        return ACD_EXIT_FAILED;
+    daemon->shared.topics = acd_topics_open(daemon->settings, error, sizeof(error));
+    if (!daemon->shared.topics || fill_policy(daemon)) {
+        acd_log(ACD_LOG_ERROR, "%s", error);
+        return ACD_EXIT_FAILED;
+    }
+    acd_notify("READY=1");
+    code = wait_for_topics(daemon, signals);
+    if (code)
+        return code < 0 ? ACD_EXIT_OK : code;
+    daemon->router = acd_router_new(daemon->settings, &daemon->shared.own, daemon->shared.topics);
+    daemon->shared.router = daemon->router;
+    code = daemon->router && start_workers(daemon) == 0 ? ACD_EXIT_OK : ACD_EXIT_FAILED;
+    if (code == ACD_EXIT_OK)
+        serve(daemon, signals);
+    acd_notify("STOPPING=1");
+    stop_workers(daemon);
+    return code;
+}
+
+int acd_daemon_run(const struct acd_settings *settings, bool embedded)
+{
+    struct daemon daemon = {.settings = settings, .waiting = "starting"};
+    sigset_t signals;
+    int code;
+
+    daemon.shared.settings = settings;
+    daemon.shared.embedded = embedded;
+    pthread_mutex_init(&daemon.lock, NULL);
+    stop_signals(&signals);
+    acd_codec_setup();
+    code = run(&daemon, &signals);
+    acd_http_stop(daemon.http);
+    acd_router_free(daemon.router);
+    acd_topics_close(daemon.shared.topics);
+    free(daemon.apps);
+    pthread_mutex_destroy(&daemon.lock);
+    return code;
+}

@@ -1,0 +1,53 @@
+/* librdkafka's configuration and its log lines. */
+#include "client.h"
+
+#include <assert.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "accountd/log.h"
+
+static void forward_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    enum acd_log_level own = level <= LOG_ERR       ? ACD_LOG_WARNING
+                             : level <= LOG_WARNING ? ACD_LOG_INFO
+                                                    : ACD_LOG_DEBUG;
+
+    /* What librdkafka calls an error (a broker that went away) is mended by itself. */
+    acd_log(own, "kafka: %s: %s", facility, text);
+}
+
+void acd_kafka_set(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    char error[256];
+    rd_kafka_conf_res_t result = rd_kafka_conf_set(conf, name, value, error, sizeof(error));
+
+    if (result != RD_KAFKA_CONF_OK)
+        acd_log(ACD_LOG_ERROR, "kafka: %s=%s: %s", name, value, error);
+    assert(result == RD_KAFKA_CONF_OK);
+}
+
+rd_kafka_conf_t *acd_kafka_conf(const struct acd_settings *settings, const struct acd_kafka_default *defaults)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+
+    acd_kafka_set(conf, "client.id", "accountd");
+    acd_kafka_set(conf, "log_level", "6");
+    /* Nagle's algorithm would hold the small requests of a transaction back for 40 ms. */
+    acd_kafka_set(conf, "socket.nagle.disable", "true");
+    for (; defaults->name; defaults++)
+        acd_kafka_set(conf, defaults->name, defaults->value);
+    for (uint32_t i = 0; i < settings->kafka.properties.count; i++) {
+        const char *property = settings->kafka.properties.items[i];
+        const char *equals = strchr(property, '=');
+        char name[128];
+
+        assert(equals && (size_t)(equals - property) < sizeof(name));
+        memcpy(name, property, (size_t)(equals - property));
+        name[equals - property] = '\0';
+        acd_kafka_set(conf, name, equals + 1);
+    }
+    acd_kafka_set(conf, "bootstrap.servers", settings->kafka.brokers);
+    rd_kafka_conf_set_log_cb(conf, forward_log);
+    return conf;
+}

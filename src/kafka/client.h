@@ -1,0 +1,29 @@
+/* client.h: what consumer, producer and topics share: librdkafka's configuration and its log. */
+#ifndef ACCOUNTD_KAFKA_CLIENT_H
+#define ACCOUNTD_KAFKA_CLIENT_H
+
+#include <librdkafka/rdkafka.h>
+
+#include "accountd/consumer.h"
+#include "accountd/settings.h"
+
+struct acd_group {
+    rd_kafka_consumer_group_metadata_t *metadata;
+};
+
+/* A role's default, which the operator's properties may override. */
+struct acd_kafka_default {
+    const char *name; /* NULL ends a list */
+    const char *value;
+};
+
+/* A configuration with the role's defaults, the operator's properties over them, the brokers and the log
+ * callback; properties that the role does not know (a consumer's for a producer) are librdkafka's to ignore.
+ * Never NULL: properties were checked when the settings were read. */
+rd_kafka_conf_t *acd_kafka_conf(const struct acd_settings *settings,
+                                const struct acd_kafka_default *defaults);
+
+/* Sets what accountd owns; a name or value that librdkafka refuses is a bug. */
+void acd_kafka_set(rd_kafka_conf_t *conf, const char *name, const char *value);
+
+#endif

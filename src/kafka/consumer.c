@@ -1,0 +1,321 @@
+/* The consumer: librdkafka's classic, eager group protocol, with assignments taken over by hand. */
+#include "accountd/consumer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "accountd/log.h"
+#include "client.h"
+
+/* How long a question to the group's coordinator may take. A stable fetch waits for open transactions, which
+ * end within the producers' transaction.timeout.ms. */
+#define ASK_TIMEOUT_MS 15000
+
+/* A worker that died frees its partitions after session.timeout.ms; what is fetched ahead is bounded in
+ * bytes, or large commands would make the process large. */
+static const struct acd_kafka_default consumer_defaults[] = {{"session.timeout.ms", "10000"},
+                                                             {"fetch.wait.max.ms", "100"},
+                                                             {"fetch.error.backoff.ms", "100"},
+                                                             {"queued.max.messages.kbytes", "16384"},
+                                                             {NULL, NULL}};
+
+struct acd_consumer {
+    rd_kafka_t *rk;
+    char *topic;
+    char *changelog;
+    uint64_t epoch;
+    int32_t *assigned;
+    uint32_t assigned_count;
+    struct acd_group group; /* metadata NULL: no assignment */
+    char error[256];
+};
+
+static int fail(struct acd_consumer *consumer, const char *what, rd_kafka_resp_err_t error)
+{
+    snprintf(consumer->error, sizeof(consumer->error), "%s: %s", what, rd_kafka_err2str(error));
+    return -1;
+}
+
+static void forget_assignment(struct acd_consumer *consumer)
+{
+    if (consumer->group.metadata)
+        rd_kafka_consumer_group_metadata_destroy(consumer->group.metadata);
+    consumer->group.metadata = NULL;
+    free(consumer->assigned);
+    consumer->assigned = NULL;
+    consumer->assigned_count = 0;
+    consumer->epoch++;
+}
+
+/* Group metadata is captured here and nowhere else: read later it would be that of a generation that this
+ * worker has rejoined in the background, and the broker would accept what was decided before. */
+static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t *list,
+                         void *opaque)
+{
+    struct acd_consumer *consumer = opaque;
+    rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
+
+    forget_assignment(consumer);
+    if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        consumer->assigned = calloc((size_t)list->cnt + 1, sizeof(*consumer->assigned));
+        for (int i = 0; consumer->assigned && i < list->cnt; i++)
+            consumer->assigned[consumer->assigned_count++] = list->elems[i].partition;
+        consumer->group.metadata = rd_kafka_consumer_group_metadata(rk);
+        /* Nothing is fetched until the worker knows where each partition stands. */
+        rd_kafka_assign(rk, none);
+    } else {
+        rd_kafka_assign(rk, NULL);
+    }
+    rd_kafka_topic_partition_list_destroy(none);
+}
+
+struct acd_consumer *acd_consumer_open(const struct acd_settings *settings, char *error, size_t error_bytes)
+{
+    struct acd_consumer *consumer = calloc(1, sizeof(*consumer));
+    rd_kafka_conf_t *conf = acd_kafka_conf(settings, consumer_defaults);
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_resp_err_t failure;
+
+    if (!consumer)
+        goto out;
+    consumer->topic = strdup(settings->kafka.commands);
+    consumer->changelog = strdup(settings->kafka.changelog);
+    acd_kafka_set(conf, "group.id", settings->kafka.group);
+    acd_kafka_set(conf, "enable.auto.commit", "false");
+    acd_kafka_set(conf, "enable.auto.offset.store", "false");
+    acd_kafka_set(conf, "isolation.level", "read_committed");
+    /* Where to start is always said; an offset that the log does not hold is never guessed around. */
+    acd_kafka_set(conf, "auto.offset.reset", "error");
+    acd_kafka_set(conf, "partition.assignment.strategy", "range");
+    acd_kafka_set(conf, "allow.auto.create.topics", "false");
+    acd_kafka_set(conf, "check.crcs", "true");
+    rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    rd_kafka_conf_set_opaque(conf, consumer);
+    consumer->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, error_bytes);
+    if (!consumer->rk)
+        goto out;
+    conf = NULL;
+    rd_kafka_poll_set_consumer(consumer->rk);
+    rd_kafka_topic_partition_list_add(topics, consumer->topic, RD_KAFKA_PARTITION_UA);
+    failure = rd_kafka_subscribe(consumer->rk, topics);
+    if (failure) {
+        snprintf(error, error_bytes, "subscribe: %s", rd_kafka_err2str(failure));
+        acd_consumer_close(consumer);
+        consumer = NULL;
+    }
+out:
+    rd_kafka_topic_partition_list_destroy(topics);
+    if (conf) {
+        rd_kafka_conf_destroy(conf);
+        acd_consumer_close(consumer);
+        consumer = NULL;
+    }
+    return consumer;
+}
+
+void acd_consumer_close(struct acd_consumer *consumer)
+{
+    if (!consumer)
+        return;
+    if (consumer->rk) {
+        rd_kafka_consumer_close(consumer->rk);
+        rd_kafka_destroy(consumer->rk);
+    }
+    forget_assignment(consumer);
+    free(consumer->topic);
+    free(consumer->changelog);
+    free(consumer);
+}
+
+const char *acd_consumer_error(const struct acd_consumer *consumer)
+{
+    return consumer->error;
+}
+
+static void fill_record(struct acd_record *record, rd_kafka_message_t *message)
+{
+    rd_kafka_timestamp_type_t type;
+
+    record->partition = message->partition;
+    record->offset = message->offset;
+    record->timestamp_ms = rd_kafka_message_timestamp(message, &type);
+    record->key = acd_slice(message->key, message->key_len);
+    record->value = acd_slice(message->payload, message->len);
+    record->message = message;
+}
+
+enum acd_poll acd_consumer_poll(struct acd_consumer *consumer, int timeout_ms, struct acd_record *record)
+{
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->rk, timeout_ms);
+    enum acd_poll result = ACD_POLL_NOTHING;
+
+    if (!message)
+        return ACD_POLL_NOTHING;
+    if (!message->err) {
+        fill_record(record, message);
+        return ACD_POLL_RECORD;
+    }
+    record->partition = message->partition;
+    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
+        result = ACD_POLL_OUT_OF_RANGE;
+    else
+        acd_log(ACD_LOG_WARNING, "kafka: consumer: %s", rd_kafka_message_errstr(message));
+    rd_kafka_message_destroy(message);
+    return result;
+}
+
+void acd_record_release(struct acd_record *record)
+{
+    rd_kafka_message_destroy(record->message);
+    record->message = NULL;
+}
+
+uint32_t acd_record_headers(const struct acd_record *record, struct acd_arena *arena,
+                            const struct acd_header **headers)
+{
+    rd_kafka_headers_t *list;
+    struct acd_header *out;
+    uint32_t count;
+
+    if (rd_kafka_message_headers(record->message, &list))
+        return 0;
+    count = (uint32_t)rd_kafka_header_cnt(list);
+    out = acd_arena_calloc(arena, count, sizeof(*out));
+    for (uint32_t i = 0; i < count; i++) {
+        const char *name;
+        const void *value;
+        size_t len;
+
+        rd_kafka_header_get_all(list, i, &name, &value, &len);
+        out[i].name = acd_slice_str(name);
+        out[i].value = acd_slice(value, len);
+    }
+    *headers = out;
+    return count;
+}
+
+uint64_t acd_consumer_epoch(const struct acd_consumer *consumer)
+{
+    return consumer->epoch;
+}
+
+uint32_t acd_consumer_assigned(const struct acd_consumer *consumer, const int32_t **partitions)
+{
+    *partitions = consumer->assigned;
+    return consumer->assigned_count;
+}
+
+const struct acd_group *acd_consumer_group(const struct acd_consumer *consumer)
+{
+    return consumer->group.metadata ? &consumer->group : NULL;
+}
+
+int acd_consumer_start(struct acd_consumer *consumer, const struct acd_position *positions, uint32_t count)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    rd_kafka_resp_err_t failure;
+
+    for (uint32_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, consumer->topic, positions[i].partition)->offset =
+            positions[i].offset == ACD_OFFSET_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING : positions[i].offset;
+    failure = rd_kafka_assign(consumer->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    return failure ? fail(consumer, "assign", failure) : 0;
+}
+
+void acd_consumer_pause(struct acd_consumer *consumer, bool pause)
+{
+    rd_kafka_topic_partition_list_t *list = NULL;
+
+    if (rd_kafka_assignment(consumer->rk, &list))
+        return;
+    if (pause)
+        rd_kafka_pause_partitions(consumer->rk, list);
+    else
+        rd_kafka_resume_partitions(consumer->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+static int ask_committed(struct acd_consumer *consumer, struct acd_arena *arena,
+                         rd_kafka_topic_partition_list_t *list, struct acd_committed *out)
+{
+    rd_kafka_resp_err_t failure = rd_kafka_committed(consumer->rk, list, ASK_TIMEOUT_MS);
+
+    for (int i = 0; !failure && i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *answer = &list->elems[i];
+
+        failure = answer->err;
+        out[i].exists = answer->offset >= 0;
+        out[i].offset = answer->offset;
+        out[i].metadata = acd_arena_copy(arena, acd_slice(answer->metadata, answer->metadata_size));
+    }
+    return failure ? fail(consumer, "committed offsets", failure) : 0;
+}
+
+int acd_consumer_committed(struct acd_consumer *consumer, struct acd_arena *arena, const int32_t *partitions,
+                           uint32_t count, struct acd_committed *out)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    int result;
+
+    for (uint32_t i = 0; i < count; i++)
+        rd_kafka_topic_partition_list_add(list, consumer->topic, partitions[i]);
+    result = ask_committed(consumer, arena, list, out);
+    rd_kafka_topic_partition_list_destroy(list);
+    return result;
+}
+
+int acd_consumer_bounds(struct acd_consumer *consumer, int32_t partition, int64_t *first, int64_t *end)
+{
+    rd_kafka_resp_err_t failure = rd_kafka_query_watermark_offsets(consumer->rk, consumer->topic, partition,
+                                                                   first, end, ASK_TIMEOUT_MS);
+
+    return failure ? fail(consumer, "bounds of the log", failure) : 0;
+}
+
+int acd_consumer_announced(struct acd_consumer *consumer, struct acd_arena *arena, struct acd_committed *out)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    int result;
+
+    rd_kafka_topic_partition_list_add(list, consumer->changelog, 0);
+    result = ask_committed(consumer, arena, list, out);
+    rd_kafka_topic_partition_list_destroy(list);
+    return result;
+}
+
+/* One partition's offset with metadata, in a list; librdkafka frees the metadata with the list. */
+static void add_offset(rd_kafka_topic_partition_list_t *list, const char *topic, int32_t partition,
+                       int64_t offset, struct acd_slice metadata)
+{
+    rd_kafka_topic_partition_t *item = rd_kafka_topic_partition_list_add(list, topic, partition);
+
+    item->offset = offset;
+    item->metadata = malloc(metadata.len + 1);
+    item->metadata_size = item->metadata ? metadata.len : 0;
+    if (item->metadata)
+        memcpy(item->metadata, metadata.data, metadata.len);
+}
+
+int acd_consumer_announce(struct acd_consumer *consumer, struct acd_slice metadata)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_resp_err_t failure;
+
+    add_offset(list, consumer->changelog, 0, 0, metadata);
+    failure = rd_kafka_commit(consumer->rk, list, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    return failure ? fail(consumer, "announcement", failure) : 0;
+}
+
+int acd_consumer_commit(struct acd_consumer *consumer, const struct acd_offset *offsets, uint32_t count)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
+    rd_kafka_resp_err_t failure;
+
+    for (uint32_t i = 0; i < count; i++)
+        add_offset(list, consumer->topic, offsets[i].partition, offsets[i].next, offsets[i].token);
+    failure = rd_kafka_commit(consumer->rk, list, 0);
+    rd_kafka_topic_partition_list_destroy(list);
+    return failure ? fail(consumer, "commit", failure) : 0;
+}

@@ -1,0 +1,26 @@
+/* handle.h: the store's inside, shared by its files. */
+#ifndef ACCOUNTD_STORE_HANDLE_H
+#define ACCOUNTD_STORE_HANDLE_H
+
+#include "redis.h"
+
+struct acd_store_handle {
+    const struct acd_settings *settings;
+    struct acd_redis redis;
+    char identity[128];
+};
+
+/* A key of ours: the prefix and what the format gives. */
+struct acd_slice acd_store_key(const struct acd_store_handle *store, struct acd_arena *arena,
+                               const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Begins a call of a function: FCALL or FCALL_RO, its name, no declared keys, the prefix. */
+void acd_store_function(const struct acd_store_handle *store, struct acd_arena *arena, struct acd_args *args,
+                        const char *call, const char *name);
+
+/* Calls a function, and loads the library again when Redis does not know it. */
+enum acd_store acd_store_call(struct acd_store_handle *store, struct acd_arena *arena,
+                              const struct acd_args *args, redisReply **reply)
+    __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,158 @@
+/* Loading: a batch's accounts in one round trip. */
+#include "accountd/text.h"
+#include "handle.h"
+
+#define CUSTOM_PREFIX "custom."
+
+static int64_t number_of(struct acd_slice text)
+{
+    int64_t number = 0;
+
+    return acd_int_parse(text, &number) ? number : 0;
+}
+
+/* Custom fields come in the order of Redis' hash table. */
+static void sort_custom(struct acd_custom *custom, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++) {
+        struct acd_custom moved = custom[i];
+        uint32_t at = i;
+
+        for (; at > 0 && acd_slice_compare(custom[at - 1].tag, moved.tag) > 0; at--)
+            custom[at] = custom[at - 1];
+        custom[at] = moved;
+    }
+}
+
+static void take_field(struct acd_account *account, struct acd_custom *custom, struct acd_slice name,
+                       struct acd_slice value)
+{
+    enum acd_field field = acd_field_find(name);
+
+    if (field != ACD_FIELD_COUNT)
+        account->fields[field] = value;
+    else if (acd_slice_is(name, "type"))
+        account->type = acd_slice_is(value, "admin") ? ACD_ADMIN : ACD_GENERAL;
+    else if (acd_slice_is(name, "rev"))
+        account->revision = number_of(value);
+    else if (acd_slice_is(name, "created_at"))
+        account->created_at_ms = number_of(value);
+    else if (acd_slice_is(name, "updated_at"))
+        account->updated_at_ms = number_of(value);
+    else if (name.len > sizeof(CUSTOM_PREFIX) - 1 &&
+             memcmp(name.data, CUSTOM_PREFIX, sizeof(CUSTOM_PREFIX) - 1) == 0)
+        custom[account->custom_count++] = (struct acd_custom){
+            acd_slice(name.data + sizeof(CUSTOM_PREFIX) - 1, name.len - sizeof(CUSTOM_PREFIX) + 1), value};
+}
+
+/* An account from HGETALL's answer; the deleted one of that revision when the hash is empty. */
+static const struct acd_account *read_account(struct acd_arena *arena, const redisReply *hash,
+                                              int64_t deleted_revision)
+{
+    struct acd_account *account = acd_arena_calloc(arena, 1, sizeof(*account));
+    struct acd_custom *custom;
+
+    if (hash->elements == 0) {
+        account->revision = deleted_revision;
+        return account;
+    }
+    account->exists = true;
+    custom = acd_arena_calloc(arena, hash->elements / 2, sizeof(*custom));
+    for (size_t i = 0; i + 1 < hash->elements; i += 2)
+        take_field(account, custom, acd_arena_copy(arena, acd_reply_slice(hash->element[i])),
+                   acd_arena_copy(arena, acd_reply_slice(hash->element[i + 1])));
+    sort_custom(custom, account->custom_count);
+    account->custom = custom;
+    return account;
+}
+
+static void send_two(struct acd_store_handle *store, struct acd_arena *arena, const char *command,
+                     struct acd_slice key, struct acd_slice member)
+{
+    struct acd_args args;
+
+    acd_args_init(&args, arena, 3);
+    acd_args_str(&args, command);
+    acd_args_add(&args, key);
+    if (member.data)
+        acd_args_add(&args, member);
+    acd_redis_send(&store->redis, &args);
+}
+
+static void ask_entry(struct acd_store_handle *store, struct acd_arena *arena, const struct acd_entry *entry)
+{
+    struct acd_slice app = entry->app->name;
+
+    send_two(
+        store, arena, "HGETALL",
+        acd_store_key(store, arena, "acct:{%.*s}:%.*s", ACD_SLICE_ARGS(app), ACD_SLICE_ARGS(entry->name)),
+        acd_slice(NULL, 0));
+    send_two(store, arena, "HGET", acd_store_key(store, arena, "deleted:{%.*s}", ACD_SLICE_ARGS(app)),
+             entry->name);
+}
+
+static enum acd_store answer_entry(struct acd_store_handle *store, struct acd_arena *arena,
+                                   struct acd_entry *entry)
+{
+    redisReply *hash = NULL;
+    redisReply *deleted = NULL;
+    enum acd_store result = acd_redis_read(&store->redis, &hash);
+    enum acd_store second = acd_redis_read(&store->redis, &deleted);
+
+    if (result == ACD_STORE_OK)
+        result = second;
+    if (result == ACD_STORE_OK) {
+        entry->base = read_account(arena, hash, number_of(acd_reply_slice(deleted)));
+        entry->current = entry->base;
+    }
+    if (hash)
+        freeReplyObject(hash);
+    if (deleted)
+        freeReplyObject(deleted);
+    return result;
+}
+
+static enum acd_store answer_app(struct acd_store_handle *store, struct acd_app *app)
+{
+    redisReply *reply;
+    enum acd_store result = acd_redis_read(&store->redis, &reply);
+
+    if (result != ACD_STORE_OK)
+        return result;
+    app->admins_base = reply->integer;
+    app->admins = reply->integer;
+    freeReplyObject(reply);
+    return ACD_STORE_OK;
+}
+
+/* Every answer must be read, or the next call would take it for its own: a refusal of one (a key of a wrong
+ * type) is remembered, and only a broken connection ends the reading. */
+static void keep_worst(enum acd_store *result, enum acd_store next)
+{
+    if (*result == ACD_STORE_OK || next == ACD_STORE_DOWN)
+        *result = next;
+}
+
+enum acd_store acd_store_load(struct acd_store_handle *store, struct acd_arena *arena,
+                              struct acd_state *state)
+{
+    enum acd_store result = ACD_STORE_OK;
+
+    if (!store->redis.context)
+        return ACD_STORE_DOWN;
+    for (struct acd_app *app = state->apps; app; app = app->next)
+        if (app->admins_base < 0)
+            send_two(store, arena, "SCARD",
+                     acd_store_key(store, arena, "admins:{%.*s}", ACD_SLICE_ARGS(app->name)),
+                     acd_slice(NULL, 0));
+    for (struct acd_entry *entry = state->entries; entry; entry = entry->next)
+        if (!entry->base)
+            ask_entry(store, arena, entry);
+    for (struct acd_app *app = state->apps; app && result != ACD_STORE_DOWN; app = app->next)
+        if (app->admins_base < 0)
+            keep_worst(&result, answer_app(store, app));
+    for (struct acd_entry *entry = state->entries; entry && result != ACD_STORE_DOWN; entry = entry->next)
+        if (!entry->base)
+            keep_worst(&result, answer_entry(store, arena, entry));
+    return result;
+}

@@ -1,0 +1,199 @@
+/* The connection. Works with hiredis 0.14 and 1.x. */
+#include "redis.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void acd_args_init(struct acd_args *args, struct acd_arena *arena, uint32_t capacity)
+{
+    *args = (struct acd_args){.arena = arena, .capacity = capacity ? capacity : 8};
+    args->values = acd_arena_calloc(arena, args->capacity, sizeof(*args->values));
+    args->lengths = acd_arena_calloc(arena, args->capacity, sizeof(*args->lengths));
+}
+
+void acd_args_add(struct acd_args *args, struct acd_slice value)
+{
+    if (args->count == args->capacity) {
+        struct acd_args larger;
+
+        acd_args_init(&larger, args->arena, 2 * args->capacity);
+        memcpy(larger.values, args->values, args->count * sizeof(*args->values));
+        memcpy(larger.lengths, args->lengths, args->count * sizeof(*args->lengths));
+        larger.count = args->count;
+        larger.bytes = args->bytes;
+        *args = larger;
+    }
+    args->values[args->count] = value.data ? value.data : "";
+    args->lengths[args->count++] = value.len;
+    args->bytes += value.len;
+}
+
+void acd_args_str(struct acd_args *args, const char *text)
+{
+    acd_args_add(args, acd_slice_str(text));
+}
+
+void acd_args_int(struct acd_args *args, int64_t number)
+{
+    acd_args_add(args, acd_arena_format(args->arena, "%lld", (long long)number));
+}
+
+void acd_redis_close(struct acd_redis *redis)
+{
+    if (redis->context)
+        redisFree(redis->context);
+    redis->context = NULL;
+}
+
+static enum acd_store down(struct acd_redis *redis, const char *why)
+{
+    snprintf(redis->error, sizeof(redis->error), "%s", why);
+    acd_redis_close(redis);
+    return ACD_STORE_DOWN;
+}
+
+/* The first line of the password file, without the line's end. */
+static int read_password(const char *file, char *out, size_t out_bytes)
+{
+    FILE *stream = fopen(file, "re");
+    char *line = stream ? fgets(out, (int)out_bytes, stream) : NULL;
+
+    if (stream)
+        fclose(stream);
+    if (!line)
+        return -1;
+    out[strcspn(out, "\r\n")] = '\0';
+    return 0;
+}
+
+static enum acd_store authenticate(struct acd_redis *redis, const struct acd_settings *settings,
+                                   struct acd_arena *arena)
+{
+    char password[1024];
+    struct acd_args args;
+    redisReply *reply;
+    enum acd_store result;
+
+    if (!settings->redis.password_file[0])
+        return ACD_STORE_OK;
+    if (read_password(settings->redis.password_file, password, sizeof(password))) {
+        snprintf(redis->error, sizeof(redis->error), "redis.password_file %s cannot be read",
+                 settings->redis.password_file);
+        return ACD_STORE_HALT;
+    }
+    acd_args_init(&args, arena, 3);
+    acd_args_str(&args, "AUTH");
+    if (settings->redis.username[0])
+        acd_args_str(&args, settings->redis.username);
+    acd_args_str(&args, password);
+    result = acd_redis_call(redis, &args, &reply);
+    if (result == ACD_STORE_OK)
+        freeReplyObject(reply);
+    explicit_bzero(password, sizeof(password));
+    return result;
+}
+
+static enum acd_store select_database(struct acd_redis *redis, const struct acd_settings *settings,
+                                      struct acd_arena *arena)
+{
+    struct acd_args args;
+    redisReply *reply;
+    enum acd_store result;
+
+    if (settings->redis.database == 0)
+        return ACD_STORE_OK;
+    acd_args_init(&args, arena, 2);
+    acd_args_str(&args, "SELECT");
+    acd_args_int(&args, settings->redis.database);
+    result = acd_redis_call(redis, &args, &reply);
+    if (result == ACD_STORE_OK)
+        freeReplyObject(reply);
+    return result;
+}
+
+enum acd_store acd_redis_connect(struct acd_redis *redis, const struct acd_settings *settings)
+{
+    const struct timeval timeout = {ACD_REDIS_TIMEOUT_MS / 1000, ACD_REDIS_TIMEOUT_MS % 1000 * 1000};
+    struct acd_arena arena;
+    enum acd_store result;
+
+    acd_redis_close(redis);
+    redis->context = settings->redis.socket[0]
+                         ? redisConnectUnixWithTimeout(settings->redis.socket, timeout)
+                         : redisConnectWithTimeout(settings->redis.host, (int)settings->redis.port, timeout);
+    if (!redis->context)
+        return down(redis, "no memory");
+    if (redis->context->err)
+        return down(redis, redis->context->errstr);
+    redisSetTimeout(redis->context, timeout);
+    redisEnableKeepAlive(redis->context);
+    acd_arena_init(&arena);
+    result = authenticate(redis, settings, &arena);
+    if (result == ACD_STORE_OK)
+        result = select_database(redis, settings, &arena);
+    acd_arena_free(&arena);
+    if (result != ACD_STORE_OK)
+        acd_redis_close(redis);
+    return result;
+}
+
+void acd_redis_send(struct acd_redis *redis, const struct acd_args *args)
+{
+    /* The only failure is no memory; the context then carries the error to the next read. */
+    if (redis->context)
+        redisAppendCommandArgv(redis->context, (int)args->count, args->values, args->lengths);
+}
+
+/* Error replies begin with a word that tells their kind. */
+static enum acd_store class_of(const char *error)
+{
+    static const char *const later[] = {"LOADING", "READONLY", "OOM",        "MISCONF",     "NOREPLICAS",
+                                        "BUSY",    "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "UNBLOCKED"};
+
+    for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+        size_t len = strlen(later[i]);
+
+        if (strncmp(error, later[i], len) == 0 && (error[len] == ' ' || error[len] == '\0'))
+            return ACD_STORE_LATER;
+    }
+    /* A function reports a refusal that it ran into (a full memory, a read-only replica) inside its own
+     * error. */
+    if (strstr(error, "-OOM ") || strstr(error, "-READONLY ") || strstr(error, "-MISCONF ") ||
+        strstr(error, "-NOREPLICAS "))
+        return ACD_STORE_LATER;
+    return ACD_STORE_HALT;
+}
+
+enum acd_store acd_redis_read(struct acd_redis *redis, redisReply **reply)
+{
+    void *answer = NULL;
+    enum acd_store result;
+
+    *reply = NULL;
+    if (!redis->context)
+        return ACD_STORE_DOWN;
+    if (redisGetReply(redis->context, &answer) != REDIS_OK || !answer)
+        return down(redis, redis->context->errstr[0] ? redis->context->errstr : "the connection broke");
+    *reply = answer;
+    if ((*reply)->type != REDIS_REPLY_ERROR)
+        return ACD_STORE_OK;
+    snprintf(redis->error, sizeof(redis->error), "%s", (*reply)->str);
+    result = class_of((*reply)->str);
+    freeReplyObject(*reply);
+    *reply = NULL;
+    return result;
+}
+
+enum acd_store acd_redis_call(struct acd_redis *redis, const struct acd_args *args, redisReply **reply)
+{
+    acd_redis_send(redis, args);
+    return acd_redis_read(redis, reply);
+}
+
+struct acd_slice acd_reply_slice(const redisReply *reply)
+{
+    bool text = reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_STATUS;
+
+    return text ? acd_slice(reply->str, reply->len) : acd_slice(NULL, 0);
+}

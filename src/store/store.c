@@ -1,0 +1,324 @@
+/* The store: connection, identity, loading. The commit is in commit.c. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handle.h"
+
+#include "functions_lua.h"
+
+struct acd_store_handle *acd_store_open(const struct acd_settings *settings)
+{
+    struct acd_store_handle *store = calloc(1, sizeof(*store));
+
+    if (store)
+        store->settings = settings;
+    return store;
+}
+
+void acd_store_close(struct acd_store_handle *store)
+{
+    if (!store)
+        return;
+    acd_redis_close(&store->redis);
+    free(store);
+}
+
+const char *acd_store_error(const struct acd_store_handle *store)
+{
+    return store->redis.error;
+}
+
+bool acd_store_connected(const struct acd_store_handle *store)
+{
+    return store->redis.context != NULL;
+}
+
+const char *acd_store_identity(const struct acd_store_handle *store)
+{
+    return store->identity;
+}
+
+struct acd_slice acd_store_key(const struct acd_store_handle *store, struct acd_arena *arena,
+                               const char *format, ...)
+{
+    va_list args;
+    struct acd_slice rest;
+
+    va_start(args, format);
+    rest = acd_arena_vformat(arena, format, args);
+    va_end(args);
+    return acd_arena_format(arena, "%s%.*s", store->settings->redis.key_prefix, ACD_SLICE_ARGS(rest));
+}
+
+void acd_store_function(const struct acd_store_handle *store, struct acd_arena *arena, struct acd_args *args,
+                        const char *call, const char *name)
+{
+    acd_args_init(args, arena, 16);
+    acd_args_str(args, call);
+    acd_args_str(args, name);
+    acd_args_str(args, "0");
+    acd_args_str(args, store->settings->redis.key_prefix);
+}
+
+/* The value of a line "name:value" of INFO's answer. */
+static struct acd_slice info_value(struct acd_slice info, const char *name)
+{
+    size_t len = strlen(name);
+    const char *line = info.data;
+    const char *end = info.data + info.len;
+
+    while (line && line < end) {
+        const char *stop = memchr(line, '\n', (size_t)(end - line));
+        size_t line_len = (size_t)((stop ? stop : end) - line);
+
+        if (line_len > len && line[len] == ':' && memcmp(line, name, len) == 0) {
+            size_t value = line_len - len - 1;
+
+            if (value && line[line_len - 1] == '\r')
+                value--;
+            return acd_slice(line + len + 1, value);
+        }
+        line = stop ? stop + 1 : NULL;
+    }
+    return acd_slice(NULL, 0);
+}
+
+static enum acd_store refuse(struct acd_store_handle *store, enum acd_store result, const char *why)
+{
+    snprintf(store->redis.error, sizeof(store->redis.error), "%s", why);
+    acd_redis_close(&store->redis);
+    return result;
+}
+
+/* An evicting or sharded Redis would lose accounts behind our back; a replica cannot be written. */
+static enum acd_store check_server(struct acd_store_handle *store, struct acd_slice info)
+{
+    struct acd_slice policy = info_value(info, "maxmemory_policy");
+    struct acd_slice id = info_value(info, "run_id");
+    struct acd_slice replication = info_value(info, "master_replid");
+
+    if (!acd_slice_is(info_value(info, "role"), "master"))
+        return refuse(store, ACD_STORE_LATER, "READONLY this Redis is a replica");
+    if (acd_slice_is(info_value(info, "cluster_enabled"), "1"))
+        return refuse(store, ACD_STORE_HALT, "this Redis is a cluster, which is not supported");
+    if (policy.len && !acd_slice_is(policy, "noeviction"))
+        return refuse(store, ACD_STORE_HALT,
+                      "this Redis evicts keys when its memory is full: set maxmemory-policy to noeviction");
+    if (!id.len || !replication.len)
+        return refuse(store, ACD_STORE_HALT, "INFO names no run_id or master_replid");
+    snprintf(store->identity, sizeof(store->identity), "%.*s %.*s", ACD_SLICE_ARGS(id),
+             ACD_SLICE_ARGS(replication));
+    return ACD_STORE_OK;
+}
+
+static enum acd_store read_identity(struct acd_store_handle *store, struct acd_arena *arena)
+{
+    struct acd_args args;
+    redisReply *reply;
+    enum acd_store result;
+
+    acd_args_init(&args, arena, 1);
+    acd_args_str(&args, "INFO");
+    result = acd_redis_call(&store->redis, &args, &reply);
+    if (result != ACD_STORE_OK)
+        return result;
+    result = check_server(store, acd_reply_slice(reply));
+    freeReplyObject(reply);
+    return result;
+}
+
+static enum acd_store load_functions(struct acd_store_handle *store, struct acd_arena *arena)
+{
+    struct acd_args args;
+    redisReply *reply;
+    enum acd_store result;
+
+    acd_args_init(&args, arena, 4);
+    acd_args_str(&args, "FUNCTION");
+    acd_args_str(&args, "LOAD");
+    acd_args_str(&args, "REPLACE");
+    acd_args_str(&args, acd_functions_lua);
+    result = acd_redis_call(&store->redis, &args, &reply);
+    if (result == ACD_STORE_OK)
+        freeReplyObject(reply);
+    return result;
+}
+
+enum acd_store acd_store_connect(struct acd_store_handle *store)
+{
+    struct acd_arena arena;
+    enum acd_store result = acd_redis_connect(&store->redis, store->settings);
+
+    if (result != ACD_STORE_OK)
+        return result;
+    acd_arena_init(&arena);
+    result = read_identity(store, &arena);
+    if (result == ACD_STORE_OK)
+        result = load_functions(store, &arena);
+    acd_arena_free(&arena);
+    if (result != ACD_STORE_OK)
+        acd_redis_close(&store->redis);
+    return result;
+}
+
+enum acd_store acd_store_call(struct acd_store_handle *store, struct acd_arena *arena,
+                              const struct acd_args *args, redisReply **reply)
+{
+    enum acd_store result = acd_redis_call(&store->redis, args, reply);
+
+    /* FUNCTION FLUSH, or a Redis that was put in place of the old one: the call did nothing. */
+    if (result == ACD_STORE_HALT && strstr(store->redis.error, "Function not found")) {
+        result = load_functions(store, arena);
+        if (result == ACD_STORE_OK)
+            result = acd_redis_call(&store->redis, args, reply);
+    }
+    return result;
+}
+
+/* A call whose answer is one string; nil becomes the absent slice. */
+static enum acd_store call_for_string(struct acd_store_handle *store, struct acd_arena *arena,
+                                      const struct acd_args *args, struct acd_slice *out)
+{
+    redisReply *reply;
+    enum acd_store result = acd_store_call(store, arena, args, &reply);
+
+    *out = acd_slice(NULL, 0);
+    if (result != ACD_STORE_OK)
+        return result;
+    if (acd_reply_slice(reply).data)
+        *out = acd_arena_copy(arena, acd_reply_slice(reply));
+    freeReplyObject(reply);
+    return ACD_STORE_OK;
+}
+
+static enum acd_store get(struct acd_store_handle *store, struct acd_arena *arena, struct acd_slice key,
+                          struct acd_slice *out)
+{
+    struct acd_args args;
+
+    acd_args_init(&args, arena, 2);
+    acd_args_str(&args, "GET");
+    acd_args_add(&args, key);
+    return call_for_string(store, arena, &args, out);
+}
+
+enum acd_store acd_store_incarnation(struct acd_store_handle *store, struct acd_arena *arena,
+                                     struct acd_slice *out)
+{
+    return get(store, arena, acd_store_key(store, arena, "accountd:incarnation"), out);
+}
+
+enum acd_store acd_store_establish(struct acd_store_handle *store, struct acd_arena *arena,
+                                   struct acd_slice incarnation, int32_t partitions, struct acd_slice *out)
+{
+    struct acd_args args;
+
+    acd_store_function(store, arena, &args, "FCALL", "accountd_1_establish");
+    acd_args_add(&args, incarnation);
+    acd_args_int(&args, partitions);
+    return call_for_string(store, arena, &args, out);
+}
+
+enum acd_store acd_store_markers(struct acd_store_handle *store, struct acd_arena *arena,
+                                 const int32_t *partitions, uint32_t count, struct acd_slice *out)
+{
+    enum acd_store result = ACD_STORE_OK;
+
+    for (uint32_t i = 0; i < count && result == ACD_STORE_OK; i++)
+        result = get(store, arena, acd_store_key(store, arena, "accountd:marker:%d", partitions[i]), &out[i]);
+    return result;
+}
+
+enum acd_store acd_store_outbox(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
+                                struct acd_slice marker, struct acd_slice *messages)
+{
+    struct acd_args args;
+    redisReply *reply;
+    enum acd_store result;
+
+    *messages = acd_slice(NULL, 0);
+    acd_args_init(&args, arena, 4);
+    acd_args_str(&args, "HMGET");
+    acd_args_add(&args, acd_store_key(store, arena, "accountd:outbox:%d", partition));
+    acd_args_str(&args, "marker");
+    acd_args_str(&args, "messages");
+    result = acd_redis_call(&store->redis, &args, &reply);
+    if (result != ACD_STORE_OK)
+        return result;
+    if (reply->elements == 2 && acd_slice_equal(acd_reply_slice(reply->element[0]), marker) &&
+        acd_reply_slice(reply->element[1]).data)
+        *messages = acd_arena_copy(arena, acd_reply_slice(reply->element[1]));
+    freeReplyObject(reply);
+    return ACD_STORE_OK;
+}
+
+enum acd_store acd_store_note(struct acd_store_handle *store, struct acd_arena *arena,
+                              const int32_t *partitions, const struct acd_slice *markers, uint32_t count)
+{
+    struct acd_args args;
+    redisReply *reply;
+    enum acd_store result;
+
+    acd_store_function(store, arena, &args, "FCALL", "accountd_1_note");
+    for (uint32_t i = 0; i < count; i++) {
+        acd_args_int(&args, partitions[i]);
+        acd_args_add(&args, markers[i]);
+    }
+    result = acd_store_call(store, arena, &args, &reply);
+    if (result == ACD_STORE_OK)
+        freeReplyObject(reply);
+    return result;
+}
+
+enum acd_store acd_store_attempt(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
+                                 int64_t offset, int64_t *before)
+{
+    struct acd_args args;
+    redisReply *reply;
+    enum acd_store result;
+
+    acd_store_function(store, arena, &args, "FCALL", "accountd_1_attempt");
+    acd_args_int(&args, partition);
+    acd_args_int(&args, offset);
+    result = acd_store_call(store, arena, &args, &reply);
+    if (result != ACD_STORE_OK)
+        return result;
+    *before = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+    freeReplyObject(reply);
+    return ACD_STORE_OK;
+}
+
+enum acd_store acd_store_list(struct acd_store_handle *store, struct acd_arena *arena,
+                              const struct acd_command *command, struct acd_page *out)
+{
+    struct acd_args args;
+    redisReply *reply;
+    enum acd_store result;
+
+    *out = (struct acd_page){0};
+    acd_store_function(store, arena, &args, "FCALL_RO", "accountd_1_list");
+    acd_args_add(&args, command->app);
+    acd_args_int(&args, command->list_limit);
+    if (command->list_from_cursor) {
+        acd_args_int(&args, command->cursor_created_at_ms);
+        acd_args_add(&args, command->cursor_account);
+    } else {
+        acd_args_str(&args, "");
+        acd_args_str(&args, "");
+    }
+    result = acd_store_call(store, arena, &args, &reply);
+    if (result != ACD_STORE_OK)
+        return result;
+    if (reply->elements == 3) {
+        const redisReply *names = reply->element[2];
+
+        out->total = reply->element[0]->integer;
+        out->more = reply->element[1]->integer != 0;
+        out->names = acd_arena_calloc(arena, names->elements, sizeof(*out->names));
+        for (size_t i = 0; i < names->elements; i++)
+            out->names[out->count++] = acd_arena_copy(arena, acd_reply_slice(names->element[i]));
+    }
+    freeReplyObject(reply);
+    return ACD_STORE_OK;
+}

@@ -1,0 +1,206 @@
+/* worker_parts.h: the worker's inside, shared by the files that make it up:
+ *   worker.c    the loop: poll, commit, publish
+ *   intake.c    records into queues
+ *   assign.c    where partitions stand when they are assigned
+ *   batch.c     a batch: from records to decisions
+ *   messages.c  what a decision publishes
+ */
+#ifndef ACCOUNTD_WORKER_PARTS_H
+#define ACCOUNTD_WORKER_PARTS_H
+
+#include <pthread.h>
+
+#include "accountd/apply.h"
+#include "accountd/cache.h"
+#include "accountd/codec.h"
+#include "accountd/consumer.h"
+#include "accountd/export.h"
+#include "accountd/producer.h"
+#include "accountd/store.h"
+#include "accountd/worker.h"
+
+/* Records that are read ahead of their batch, in bytes; one more record may go over it. */
+#define QUEUE_BYTES_MAX ((size_t)8 << 20)
+
+/* A batch takes no more records beyond these, so that one command more keeps the commit under 8 MiB. */
+#define BATCH_INPUT_MAX    ((size_t)4 << 20)
+#define BATCH_OUTPUT_MAX   ((size_t)4 << 20)
+#define BATCH_ACCOUNTS_MAX 4000
+
+/* A record that ended the process so often is set aside. */
+#define ATTEMPTS_MAX 3
+
+/* Accounts that another partition's unpublished batch wrote are left alone for so long. */
+#define BUSY_PAUSE_MS 3
+#define BUSY_MAX      256
+
+enum phase {
+    UNRESOLVED, /* where it stands is not known yet */
+    RUNNING,
+    HALTED, /* going on would be a guess; only an operator, or a new assignment, changes that */
+};
+
+struct partition {
+    int32_t id;
+    enum phase phase;
+    int64_t next;                      /* offset to decide next, or ACD_OFFSET_BEGINNING */
+    int64_t verify_offset;             /* the last decided record, to be fetched once more, or -1 */
+    bool skip_verify;                  /* the log no longer holds that record */
+    char fingerprint[ACD_NONCE_BYTES]; /* … and what it must hash to */
+    struct acd_slice marker;           /* what Redis must have; owned, empty for none */
+    char nonce[ACD_NONCE_BYTES];       /* of the last batch, or ACD_NO_NONCE */
+    int64_t changelog_end;             /* a lower bound, see acd_token */
+    bool noted;                        /* Redis knows that the last batch is published */
+    bool proven;                       /* a batch got through since the assignment: no attempts are counted */
+    int64_t careful;                   /* records to take one by one, since one of them may end the process */
+    bool set_aside;                    /* the next record has ended the process too often */
+    struct acd_record *queue;          /* records to decide: a ring */
+    uint32_t head;
+    uint32_t queued;
+    uint32_t capacity;
+};
+
+struct acd_worker {
+    struct acd_shared *shared;
+    int slot;
+    char name[160]; /* the transactional id */
+    pthread_t thread;
+
+    struct acd_consumer *consumer;
+    struct acd_producer *producer;
+    struct acd_store_handle *store;
+    struct acd_cache *cache;
+    struct acd_arena arena;
+
+    uint64_t epoch; /* the consumer's, when `partitions` were taken over */
+    bool joined;    /* an assignment has come */
+    struct partition *partitions;
+    uint32_t partition_count;
+    uint32_t turn;       /* whose records are taken first in the next batch */
+    size_t queued_bytes; /* of all queues */
+    uint32_t queued;
+
+    struct acd_slice incarnation; /* owned; empty while Redis is not known to be whole */
+    int64_t announced_ms;
+    uint64_t busy[BUSY_MAX]; /* hashes of accounts, or of an app and no account for its admin set */
+    uint32_t busy_count;
+    int64_t busy_until_ms;
+    bool one_partition; /* the last batch was refused for good: find out whose fault it is */
+
+    pthread_mutex_t lock; /* of what follows, which other threads read */
+    bool ready;
+    char reason[512];
+};
+
+/* One record in a batch. */
+struct item {
+    struct partition *partition;
+    struct acd_record record; /* a copy: the queue may move while the batch is held */
+    const struct acd_header *headers;
+    uint32_t header_count;
+    struct acd_route route;
+    enum acd_encoding encoding;
+    struct acd_command command;
+    struct acd_refusal refusal; /* ACD_OK: the command is to be applied */
+    struct acd_page page;       /* list: what the index gave */
+};
+
+/* What a batch publishes and writes for one partition. */
+struct part {
+    struct partition *partition;
+    uint32_t taken; /* records, from the head of its queue */
+    int64_t from;   /* offset of the first */
+    int64_t last;   /* offset of the last */
+    struct acd_slice marker;
+    char nonce[ACD_NONCE_BYTES];
+    struct acd_outgoing_list messages;
+};
+
+struct batch {
+    struct acd_state state;
+    struct item *items;
+    uint32_t item_count;
+    struct part *parts;
+    uint32_t part_count;
+};
+
+/* ---- batch.c */
+
+/* Takes records from the queues, decodes them and claims their accounts. */
+void acd_batch_take(struct acd_worker *worker, struct batch *batch);
+
+/* Reads what the commands need: from the cache, then from Redis. */
+enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
+    __attribute__((warn_unused_result));
+
+/* Decides the commands in order and encodes all that will be published, up to the batch's bounds. */
+void acd_batch_decide(struct acd_worker *worker, struct batch *batch);
+
+/* ---- messages.c: each adds to the part's messages */
+
+void acd_messages_reply(struct acd_worker *worker, struct part *part, const struct item *item,
+                        const struct acd_answer *answer, struct acd_slice value);
+
+/* The changelog records of the accounts that the command changed. `source` is the command's position. */
+void acd_messages_changes(struct acd_worker *worker, struct batch *batch, struct part *part,
+                          const struct item *item, const struct acd_answer *answer, struct acd_slice source);
+
+/* A copy of a record that could not be decoded, or that was set aside. */
+void acd_messages_dead_letter(struct acd_worker *worker, struct part *part, const struct item *item,
+                              const struct acd_refusal *refusal);
+
+/* An export's chunks and, last, its manifest. */
+void acd_messages_file(struct acd_worker *worker, struct part *part, const struct acd_export *file);
+
+/* ---- assign.c */
+
+/* Takes over the consumer's present assignment; all that was read before is dropped. */
+void acd_assign_take(struct acd_worker *worker);
+
+/* Finds out where unresolved partitions stand, answers what is pending, and starts fetching. */
+void acd_assign_resolve(struct acd_worker *worker);
+
+/* Makes every partition unresolved: something did not go as expected, so look at what is there. */
+void acd_assign_doubt(struct acd_worker *worker);
+
+void acd_assign_halt(struct acd_worker *worker, struct partition *partition, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void acd_assign_free(struct acd_worker *worker);
+
+/* Remembers a marker and its nonce as the partition's last. */
+void acd_assign_mark(struct partition *partition, struct acd_slice marker, const char *nonce);
+
+/* ---- intake.c */
+
+/* Polls once, and queues a record that came. False when the assignment has changed or the worker is to stop:
+ * a batch that is under way must be dropped. */
+bool acd_worker_poll(struct acd_worker *worker, int timeout_ms);
+
+/* Takes n records off a queue. */
+void acd_worker_release(struct acd_worker *worker, struct partition *partition, uint32_t n);
+
+/* ---- worker.c */
+
+/* Connects to Redis if need be. False when that is not possible now, or when it is another Redis than before.
+ */
+bool acd_worker_redis(struct acd_worker *worker);
+
+/* Tells probes what the worker waits for; NULL: it is ready. Logged when it changes. */
+void acd_worker_report(struct acd_worker *worker, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void acd_worker_report_ready(struct acd_worker *worker);
+
+/* The embedded broker takes the offsets of a transaction and forgets them: there they are committed once
+ * more. */
+void acd_worker_embedded_commit(struct acd_worker *worker, const struct acd_offset *offsets, uint32_t count);
+
+/* 64 random bits in hex. */
+void acd_worker_nonce(char out[ACD_NONCE_BYTES]);
+
+static inline struct acd_record *partition_record(const struct partition *partition, uint32_t n)
+{
+    return &partition->queue[(partition->head + n) % partition->capacity];
+}
+
+#endif

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Installs what building, the demo and the tests need, and is silent when all of it is there. Debian 12 and 13.
+set -eu
+
+packages="gcc libc6-dev make pkg-config librdkafka-dev libhiredis-dev libjansson-dev libconfig-dev
+libmicrohttpd-dev libzstd-dev zlib1g-dev libssl-dev libcmocka-dev clang-format redis-server redis-tools kcat
+default-jre-headless maven python3 python3-venv ca-certificates"
+
+installed() {
+    dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
+}
+
+missing=""
+for package in $packages; do
+    installed "$package" || missing="$missing $package"
+done
+# Renamed between the two releases.
+installed libmsgpack-c-dev || installed libmsgpack-dev || missing="$missing msgpack"
+[ -n "$missing" ] || exit 0
+
+as_root=""
+if [ "$(id -u)" -ne 0 ]; then
+    as_root=sudo
+    command -v sudo >/dev/null || {
+        echo "missing:$missing; install them, or sudo, as root" >&2
+        exit 1
+    }
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+quietly() {
+    "$@" >"$log" 2>&1 || {
+        cat "$log" >&2
+        exit 1
+    }
+}
+
+echo "installing:$missing"
+quietly $as_root apt-get update
+case "$missing" in
+*" msgpack"*)
+    if apt-cache show libmsgpack-c-dev >/dev/null 2>&1; then name=libmsgpack-c-dev; else name=libmsgpack-dev; fi
+    missing=$(echo "$missing" | sed "s/ msgpack\$/ $name/")
+    ;;
+esac
+# shellcheck disable=SC2086
+quietly $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
