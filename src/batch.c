@@ -157,10 +157,11 @@ void acd_batch_take(struct acd_worker *worker, struct batch *batch)
 
         if (partition->phase == RUNNING && partition->queued)
             take_from(worker, batch, partition, &room);
-        if (worker->one_partition && batch->part_count)
+        if (worker->one_by_one && batch->part_count)
             break;
     }
     worker->turn++;
+    worker->one_by_one -= worker->one_by_one > 0;
 }
 
 /* ---- Loading */

@@ -20,9 +20,6 @@
 /* Between tries to reach a server that is away. */
 #define RETRY_MS 200
 
-/* How often one transaction is tried with the same producer before it is made anew. */
-#define PUBLISH_TRIES 5
-
 void acd_worker_nonce(char out[ACD_NONCE_BYTES])
 {
     unsigned char random[8];
@@ -123,9 +120,7 @@ bool acd_worker_redis(struct acd_worker *worker)
     return true;
 }
 
-/* Waits until Redis can be asked again, and keeps polling, or the group would throw this worker out. False
- * when the batch must be dropped. */
-static bool hold(struct acd_worker *worker)
+bool acd_worker_hold(struct acd_worker *worker)
 {
     int64_t retry_at = acd_clock_ms() + RETRY_MS;
     bool go_on = true;
@@ -142,220 +137,6 @@ static bool hold(struct acd_worker *worker)
 }
 
 /* ---- One batch */
-
-static bool parts_run(const struct batch *batch)
-{
-    for (uint32_t i = 0; i < batch->part_count; i++)
-        if (batch->parts[i].partition->phase != RUNNING)
-            return false;
-    return batch->part_count > 0;
-}
-
-/* A refusal for good (a key of a wrong type) concerns one account: when several partitions are in the batch,
- * take them one at a time to see whose it is, and stop only that one. */
-static void refused(struct acd_worker *worker, const struct batch *batch)
-{
-    if (batch->part_count > 1) {
-        worker->one_partition = true;
-        return;
-    }
-    acd_assign_halt(worker, batch->parts[0].partition, "Redis: %s", acd_store_error(worker->store));
-    worker->one_partition = false;
-}
-
-static void make_markers(struct acd_worker *worker, struct batch *batch, struct acd_commit_part *parts)
-{
-    const struct acd_shared *shared = worker->shared;
-    struct acd_marker marker;
-
-    for (uint32_t i = 0; i < batch->part_count; i++) {
-        struct part *part = &batch->parts[i];
-        const struct acd_record *last = partition_record(part->partition, part->taken - 1);
-
-        acd_worker_nonce(part->nonce);
-        marker = (struct acd_marker){
-            .from = part->partition->next == ACD_OFFSET_BEGINNING ? part->from : part->partition->next,
-            .next = part->last + 1,
-            .last = part->last};
-        memcpy(marker.nonce, part->nonce, sizeof(marker.nonce));
-        memcpy(marker.before, part->partition->nonce, sizeof(marker.before));
-        acd_fingerprint(last->key, last->value, last->timestamp_ms, marker.fingerprint);
-        marker.origin = acd_origin_format(
-            &worker->arena, acd_slice_str(shared->own.cluster), acd_slice_str(shared->settings->kafka.group),
-            acd_slice_str(shared->settings->kafka.commands), part->partition->id);
-        part->marker = acd_marker_format(&worker->arena, &marker);
-        parts[i] = (struct acd_commit_part){part->partition->id, part->partition->marker, part->marker,
-                                            acd_outbox_encode(&worker->arena, &part->messages)};
-    }
-}
-
-/* True when what Redis has instead of the expected marker is our own new one: an earlier try did get through.
- */
-static bool is_own(const struct batch *batch, const struct acd_verdict *verdict)
-{
-    for (uint32_t i = 0; i < batch->part_count; i++)
-        if (acd_slice_equal(batch->parts[i].marker, verdict->present))
-            return true;
-    return false;
-}
-
-static void drop_stale(struct acd_worker *worker, const struct acd_verdict *verdict)
-{
-    for (uint32_t i = 0; i < verdict->entry_count; i++)
-        acd_cache_drop(worker->cache, verdict->entries[i]->hash, verdict->entries[i]->app->name,
-                       verdict->entries[i]->name);
-    acd_metric_add(ACD_METRIC_COMMIT_STALE, 1);
-}
-
-static void remember_busy(struct acd_worker *worker, const struct acd_verdict *verdict)
-{
-    for (uint32_t i = 0; i < verdict->entry_count && worker->busy_count < BUSY_MAX; i++)
-        worker->busy[worker->busy_count++] = verdict->entries[i]->hash;
-    for (uint32_t i = 0; i < verdict->app_count && worker->busy_count < BUSY_MAX; i++)
-        worker->busy[worker->busy_count++] = acd_state_hash(verdict->apps[i]->name, acd_slice(NULL, 0));
-    worker->busy_until_ms = acd_clock_ms() + BUSY_PAUSE_MS;
-    acd_metric_add(ACD_METRIC_COMMIT_BUSY, 1);
-}
-
-/* Commits to Redis. True when the batch is applied and must be published. A connection that breaks on the way
- * is ambiguous: the same commit is sent again over a new one, and the marker tells. */
-static bool commit(struct acd_worker *worker, struct batch *batch)
-{
-    struct acd_commit_part *parts = acd_arena_calloc(&worker->arena, batch->part_count, sizeof(*parts));
-    struct acd_commit commit = {worker->incarnation, parts, batch->part_count, &batch->state};
-    struct acd_verdict verdict;
-
-    make_markers(worker, batch, parts);
-    for (;;) {
-        switch (acd_store_commit(worker->store, &worker->arena, &commit, &verdict)) {
-        case ACD_STORE_OK:
-            acd_metric_add(ACD_METRIC_BATCHES, 1);
-            return true;
-        case ACD_STORE_FENCED:
-            if (is_own(batch, &verdict))
-                return true;
-            acd_log(ACD_LOG_WARNING, "worker %s: fenced at %.*s", worker->name,
-                    ACD_SLICE_ARGS(verdict.fenced_at));
-            acd_metric_add(ACD_METRIC_COMMIT_FENCED, 1);
-            acd_assign_doubt(worker);
-            return false;
-        case ACD_STORE_STALE:
-            drop_stale(worker, &verdict);
-            return false;
-        case ACD_STORE_BUSY:
-            remember_busy(worker, &verdict);
-            return false;
-        case ACD_STORE_HALT:
-            refused(worker, batch);
-            return false;
-        case ACD_STORE_DOWN:
-        case ACD_STORE_LATER:
-            if (!hold(worker) || !parts_run(batch))
-                return false;
-        }
-    }
-}
-
-static void remember_accounts(struct acd_worker *worker, const struct batch *batch)
-{
-    for (const struct acd_entry *entry = batch->state.entries; entry; entry = entry->next)
-        if (entry->touched &&
-            acd_cache_get(worker->cache, entry->hash, entry->app->name, entry->name) != entry->current)
-            acd_cache_put(worker->cache, entry->hash, entry->app->name, entry->name, entry->current);
-    acd_cache_trim(worker->cache);
-}
-
-/* Tells Redis that batches are published, so that other partitions may build on what they wrote. It may fail:
- * then it is told again before the next batch, or by it. */
-static void note_published(struct acd_worker *worker)
-{
-    int32_t *ids = acd_arena_calloc(&worker->arena, worker->partition_count, sizeof(*ids));
-    struct acd_slice *markers = acd_arena_calloc(&worker->arena, worker->partition_count, sizeof(*markers));
-    uint32_t count = 0;
-
-    for (uint32_t i = 0; i < worker->partition_count; i++) {
-        struct partition *partition = &worker->partitions[i];
-
-        if (partition->phase != RUNNING || partition->noted || !partition->marker.len)
-            continue;
-        ids[count] = partition->id;
-        markers[count++] = partition->marker;
-    }
-    if (count == 0 || acd_store_note(worker->store, &worker->arena, ids, markers, count) != ACD_STORE_OK)
-        return;
-    for (uint32_t i = 0; i < worker->partition_count; i++)
-        worker->partitions[i].noted = true;
-}
-
-static void advance(struct acd_worker *worker, struct part *part)
-{
-    struct partition *partition = part->partition;
-
-    acd_assign_mark(partition, part->marker, part->nonce);
-    partition->next = part->last + 1;
-    partition->changelog_end =
-        acd_producer_changelog_end(worker->producer, partition->id) > partition->changelog_end
-            ? acd_producer_changelog_end(worker->producer, partition->id)
-            : partition->changelog_end;
-    partition->noted = false;
-    partition->set_aside = false;
-    partition->careful -= partition->careful < part->taken ? partition->careful : part->taken;
-    partition->proven = partition->careful == 0;
-    acd_worker_release(worker, partition, part->taken);
-}
-
-/* All messages of the batch in one list, and the offsets with their tokens. */
-static struct acd_outgoing_list flatten(struct acd_worker *worker, const struct batch *batch,
-                                        struct acd_offset *offsets)
-{
-    struct acd_outgoing_list all = {0};
-    struct acd_token token;
-
-    for (uint32_t i = 0; i < batch->part_count; i++) {
-        const struct part *part = &batch->parts[i];
-
-        memcpy(token.nonce, part->nonce, sizeof(token.nonce));
-        token.changelog_end = part->partition->changelog_end;
-        offsets[i] = (struct acd_offset){part->partition->id, part->last + 1,
-                                         acd_token_format(&worker->arena, &token)};
-        for (uint32_t m = 0; m < part->messages.count; m++)
-            acd_outgoing_add(&worker->arena, &all, &part->messages.items[m]);
-    }
-    return all;
-}
-
-void acd_worker_embedded_commit(struct acd_worker *worker, const struct acd_offset *offsets, uint32_t count)
-{
-    if (worker->shared->embedded && acd_consumer_commit(worker->consumer, offsets, count))
-        acd_log(ACD_LOG_WARNING, "worker %s: %s", worker->name, acd_consumer_error(worker->consumer));
-}
-
-/* Publishes what was committed. When it cannot be said whether that worked, the next assignment finds out. */
-static void publish(struct acd_worker *worker, struct batch *batch)
-{
-    struct acd_offset *offsets = acd_arena_calloc(&worker->arena, batch->part_count, sizeof(*offsets));
-    struct acd_outgoing_list messages = flatten(worker, batch, offsets);
-    enum acd_publish result = ACD_PUBLISH_AGAIN;
-
-    for (int tries = 0; result == ACD_PUBLISH_AGAIN && tries < PUBLISH_TRIES; tries++)
-        result = acd_producer_publish(worker->producer, acd_consumer_group(worker->consumer), offsets,
-                                      batch->part_count, messages.items, messages.count);
-    if (result == ACD_PUBLISHED) {
-        acd_metric_add(ACD_METRIC_TRANSACTIONS_COMMITTED, 1);
-        acd_worker_embedded_commit(worker, offsets, batch->part_count);
-        for (uint32_t i = 0; i < batch->part_count; i++)
-            advance(worker, &batch->parts[i]);
-        return;
-    }
-    acd_metric_add(ACD_METRIC_TRANSACTIONS_FAILED, 1);
-    acd_log(ACD_LOG_WARNING, "worker %s: transaction: %s", worker->name,
-            acd_producer_error(worker->producer));
-    if (result != ACD_PUBLISH_FENCED) {
-        acd_producer_close(worker->producer);
-        worker->producer = NULL;
-    }
-    acd_assign_doubt(worker);
-}
 
 /* Counts, before a partition's first batch since its assignment, the attempts to get past its next record:
  * one that ended the process again and again is set aside. False when Redis could not be asked. */
@@ -382,9 +163,9 @@ static void run_batch(struct acd_worker *worker)
     struct batch batch;
     enum acd_store loaded;
 
-    note_published(worker);
+    acd_batch_note(worker);
     if (!count_attempts(worker)) {
-        hold(worker);
+        acd_worker_hold(worker);
         return;
     }
     acd_batch_take(worker, &batch);
@@ -392,18 +173,18 @@ static void run_batch(struct acd_worker *worker)
         return;
     while ((loaded = acd_batch_load(worker, &batch)) != ACD_STORE_OK) {
         if (loaded == ACD_STORE_HALT) {
-            refused(worker, &batch);
+            acd_batch_refused(worker, &batch);
             return;
         }
-        if (!hold(worker) || !parts_run(&batch))
+        if (!acd_worker_hold(worker) || !acd_batch_runs(&batch))
             return;
     }
     acd_batch_decide(worker, &batch);
-    if (batch.part_count == 0 || !commit(worker, &batch))
+    if (batch.part_count == 0 || !acd_batch_commit(worker, &batch))
         return;
-    remember_accounts(worker, &batch);
-    publish(worker, &batch);
-    note_published(worker);
+    acd_batch_remember(worker, &batch);
+    acd_batch_publish(worker, &batch);
+    acd_batch_note(worker);
 }
 
 /* ---- The loop */

@@ -4,6 +4,8 @@
  *   assign.c    where partitions stand when they are assigned
  *   batch.c     a batch: from records to decisions
  *   messages.c  what a decision publishes
+ *   commit.c    the batch to Redis
+ *   publish.c   the batch to Kafka
  */
 #ifndef ACCOUNTD_WORKER_PARTS_H
 #define ACCOUNTD_WORKER_PARTS_H
@@ -85,7 +87,8 @@ struct acd_worker {
     uint64_t busy[BUSY_MAX]; /* hashes of accounts, or of an app and no account for its admin set */
     uint32_t busy_count;
     int64_t busy_until_ms;
-    bool one_partition; /* the last batch was refused for good: find out whose fault it is */
+    uint32_t one_by_one; /* batches to take from one partition each: one was refused for good, and whose fault
+                            it was must show */
 
     pthread_mutex_t lock; /* of what follows, which other threads read */
     bool ready;
@@ -136,6 +139,31 @@ enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
 /* Decides the commands in order and encodes all that will be published, up to the batch's bounds. */
 void acd_batch_decide(struct acd_worker *worker, struct batch *batch);
 
+/* ---- commit.c */
+
+/* Commits to Redis. True when the batch is applied and must be published. A connection that breaks on the way
+ * is ambiguous: the same commit is sent again over a new one, and the marker tells. */
+bool acd_batch_commit(struct acd_worker *worker, struct batch *batch);
+
+/* Keeps the accounts of a committed batch in the cache. */
+void acd_batch_remember(struct acd_worker *worker, const struct batch *batch);
+
+/* True while all partitions of the batch are still to be decided by this worker. */
+bool acd_batch_runs(const struct batch *batch);
+
+/* A refusal for good (a key of a wrong type) concerns one account: when several partitions are in the batch,
+ * take them one at a time to see whose it is, and stop only that one. */
+void acd_batch_refused(struct acd_worker *worker, const struct batch *batch);
+
+/* ---- publish.c */
+
+/* Publishes what was committed. When it cannot be said whether that worked, the next assignment finds out. */
+void acd_batch_publish(struct acd_worker *worker, struct batch *batch);
+
+/* Tells Redis that batches are published, so that other partitions may build on what they wrote. It may fail:
+ * then it is told again before the next batch, or by it. */
+void acd_batch_note(struct acd_worker *worker);
+
 /* ---- messages.c: each adds to the part's messages */
 
 void acd_messages_reply(struct acd_worker *worker, struct part *part, const struct item *item,
@@ -181,6 +209,10 @@ bool acd_worker_poll(struct acd_worker *worker, int timeout_ms);
 void acd_worker_release(struct acd_worker *worker, struct partition *partition, uint32_t n);
 
 /* ---- worker.c */
+
+/* Waits until Redis can be asked again, and keeps polling, or the group would throw this worker out. False
+ * when the batch must be dropped. */
+bool acd_worker_hold(struct acd_worker *worker);
 
 /* Connects to Redis if need be. False when that is not possible now, or when it is another Redis than before.
  */

@@ -31,7 +31,7 @@ complain() {
 # `library` looks at or copies memory; `built_in` is put into any object by the compiler and the sanitizers.
 library='memchr|memcmp|memcpy|memmove|memset|strchr|strcmp|strcspn|strlen|strncmp|strspn|__assert_fail'
 base='acd_(arena|buffer)_[a-z0-9_]*'
-built_in='__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__asan_.*|__ubsan_.*|__tsan_.*|__gcov_.*'
+built_in='__stack_chk_fail|__mem[a-z]*_chk|_GLOBAL_OFFSET_TABLE_|__asan_.*|__ubsan_.*|__tsan_.*|__gcov_.*'
 core=
 count=0
 

@@ -166,8 +166,9 @@ static bool take_text(struct acd_ctl_args *args, enum option_id id, const char *
 static bool take_flag(struct acd_ctl_args *args, enum option_id id)
 {
     bool *flags[OPTION_COUNT] = {
-        [OPTION_JSON] = &args->json,       [OPTION_HELP] = &args->help,       [OPTION_VERSION] = &args->version,
-        [OPTION_DRY_RUN] = &args->dry_run, [OPTION_CONFIRM] = &args->confirm, [OPTION_ALL] = &args->all,
+        [OPTION_JSON] = &args->json,       [OPTION_HELP] = &args->help,
+        [OPTION_VERSION] = &args->version, [OPTION_DRY_RUN] = &args->dry_run,
+        [OPTION_CONFIRM] = &args->confirm, [OPTION_ALL] = &args->all,
     };
 
     if (flags[id])

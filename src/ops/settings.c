@@ -20,7 +20,7 @@
 const struct acd_setting acd_setting_table[ACD_SETTING_COUNT] = {
     {"kafka", "brokers", STRING(kafka.brokers), "127.0.0.1:9092", 0, 1, TEXT_MAX_BYTES, acd_check_brokers,
      "where to find the cluster: HOST:PORT, more of them separated by commas"},
-    {"kafka", "group", STRING(kafka.group), "accountd", 0, 1, NAME_MAX_BYTES, NULL,
+    {"kafka", "group", STRING(kafka.group), "accountd", 0, 1, NAME_MAX_BYTES, acd_check_group,
      "consumer group; daemons of one group share the partitions"},
     {"kafka", "commands", STRING(kafka.commands), "account.commands", 0, 1, NAME_MAX_BYTES, acd_check_topic,
      "topic that is read; not compacted"},

@@ -24,7 +24,7 @@ struct acd_setting {
     const char *help;         /* one line */
 };
 
-#define ACD_SETTING_COUNT 27
+#define ACD_SETTING_COUNT 24
 
 extern const struct acd_setting acd_setting_table[ACD_SETTING_COUNT];
 
@@ -34,7 +34,12 @@ static inline void *acd_setting_place(const struct acd_setting *setting, struct 
     return (char *)settings + setting->offset;
 }
 
+/* The setting that somebody who wrote this name in this group ("": at the top) may have meant: as it would be
+ * written there, or with its group when it belongs elsewhere. Returns false when nothing is near. */
+bool acd_setting_suggest(const char *group, const char *name, char *out, size_t out_bytes);
+
 acd_setting_check acd_check_brokers;
+acd_setting_check acd_check_group;
 acd_setting_check acd_check_topic;
 acd_setting_check acd_check_reply_topic; /* a name or ^regex$ */
 acd_setting_check acd_check_property;    /* name=value that librdkafka knows and accountd does not own */

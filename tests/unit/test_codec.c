@@ -285,11 +285,12 @@ static struct acd_slice map_of(enum acd_encoding encoding, uint32_t members, con
     return acd_buffer_slice(&writer.buffer);
 }
 
+/* Of this thread's processor time, so that a busy machine fails nothing. */
 static double seconds(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
@@ -303,7 +304,8 @@ static void test_many_keys(void **state)
         assert_null(acd_codec_decode(encoding, bytes, &arena, &value));
         assert_int_equal(value.count, 200000);
         assert_int_equal(value.members[199999].value.integer, 199999);
-        if (seconds() - start > 1)
+        /* 0.1 s is usual, and a sanitizer's overhead allowed for; comparing each with each takes minutes. */
+        if (seconds() - start > 5)
             fail_msg("200,000 keys took %.2f s", seconds() - start);
     }
 }

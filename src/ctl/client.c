@@ -1,0 +1,319 @@
+/* One consumer, one producer. */
+#include "client.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "accountd/account.h"
+#include "stream.h"
+#include "terminal.h"
+
+#define CORRELATION_BYTES 16
+#define ERROR_BYTES       512
+
+/* How long purging and closing may take; by then all that matters is done. */
+#define CLOSE_MS 1000
+
+struct acd_ctl_client {
+    const struct acd_settings *settings;
+    int timeout_ms;
+    rd_kafka_t *consumer;
+    rd_kafka_t *producer;
+    struct acd_ctl_stream *replies;
+    struct acd_ctl_stream *exports; /* NULL: not asked for */
+    char trouble[ERROR_BYTES];      /* librdkafka's last complaint, which tells why nothing comes */
+};
+
+/* What became of a posted message. */
+struct delivery {
+    bool done;
+    rd_kafka_resp_err_t error;
+};
+
+static void note_trouble(rd_kafka_t *rk, int error, const char *reason, void *opaque)
+{
+    struct acd_ctl_client *client = opaque;
+
+    /* That all brokers are down says less than why, which came before. */
+    if (error != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || !client->trouble[0])
+        (void)snprintf(client->trouble, sizeof(client->trouble), "%s", reason);
+}
+
+/* Log lines repeat what the error callback tells, at the wrong moment for somebody who waits for an answer.
+ */
+static void drop_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+}
+
+static void note_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    struct delivery *delivery = message->_private;
+
+    *delivery = (struct delivery){true, message->err};
+}
+
+static bool set(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    char error[ERROR_BYTES];
+
+    if (rd_kafka_conf_set(conf, name, value, error, sizeof(error)) == RD_KAFKA_CONF_OK)
+        return true;
+    acd_ctl_error("%s", error);
+    return false;
+}
+
+/* Sets "name=value". */
+static bool set_property(rd_kafka_conf_t *conf, const char *property)
+{
+    const char *equals = strchr(property, '=');
+    char name[128];
+
+    if (!equals || (size_t)(equals - property) >= sizeof(name)) {
+        acd_ctl_error("%s: librdkafka's properties are given as NAME=VALUE", property);
+        return false;
+    }
+    (void)snprintf(name, sizeof(name), "%.*s", (int)(equals - property), property);
+    return set(conf, name, equals + 1);
+}
+
+/* What accountctl relies on comes last, so that no property can change it. */
+static rd_kafka_conf_t *configure(struct acd_ctl_client *client, const struct acd_ctl_args *args,
+                                  const char *const *own)
+{
+    const struct acd_strings *shared = &client->settings->kafka.properties;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    bool ok = set(conf, "client.id", "accountctl");
+
+    for (uint32_t i = 0; ok && i < shared->count; i++)
+        ok = set_property(conf, shared->items[i]);
+    for (uint32_t i = 0; ok && i < args->property_count; i++)
+        ok = set_property(conf, args->properties[i]);
+    ok = ok && set(conf, "bootstrap.servers", client->settings->kafka.brokers);
+    for (; ok && *own; own += 2)
+        ok = set(conf, own[0], own[1]);
+    rd_kafka_conf_set_opaque(conf, client);
+    rd_kafka_conf_set_error_cb(conf, note_trouble);
+    rd_kafka_conf_set_log_cb(conf, drop_log);
+    if (ok)
+        return conf;
+    rd_kafka_conf_destroy(conf);
+    return NULL;
+}
+
+static rd_kafka_conf_t *configure_consumer(struct acd_ctl_client *client, const struct acd_ctl_args *args)
+{
+    static const char *const own[] = {
+        "isolation.level", "read_committed", "allow.auto.create.topics", "false",
+        /* The end that was noted may be gone when a topic is emptied meanwhile: what is left comes after. */
+        "auto.offset.reset", "earliest",
+        /* Some brokers answer an idle fetch only when its wait is over, even if a message came. */
+        "fetch.wait.max.ms", "100", NULL};
+
+    return configure(client, args, own);
+}
+
+static rd_kafka_conf_t *configure_producer(struct acd_ctl_client *client, const struct acd_ctl_args *args)
+{
+    char timeout[16];
+    const char *own[] = {
+        "enable.idempotence", "true",
+        /* As Kafka's own clients do, so that all of an account's commands share a partition. */
+        "partitioner", "murmur2_random", "linger.ms", "0",
+        /* What is not posted when we give up must not be posted after. */
+        "message.timeout.ms", timeout, NULL};
+    rd_kafka_conf_t *conf;
+
+    (void)snprintf(timeout, sizeof(timeout), "%d", client->timeout_ms);
+    conf = configure(client, args, own);
+    if (conf)
+        rd_kafka_conf_set_dr_msg_cb(conf, note_delivery);
+    return conf;
+}
+
+static rd_kafka_t *create(rd_kafka_type_t type, rd_kafka_conf_t *conf)
+{
+    char error[ERROR_BYTES];
+    rd_kafka_t *rk = rd_kafka_new(type, conf, error, sizeof(error));
+
+    if (!rk) {
+        acd_ctl_error("%s", error);
+        rd_kafka_conf_destroy(conf);
+    }
+    return rk;
+}
+
+/* Says that the brokers cannot be used for a topic, and why as far as that is known. */
+static enum acd_ctl_exit unreachable(struct acd_ctl_client *client, const char *topic,
+                                     rd_kafka_resp_err_t error)
+{
+    const char *why = rd_kafka_err2str(error);
+
+    /* Errors of librdkafka's own are below 0 and say that nothing was heard; the last trouble may tell more.
+     */
+    (void)rd_kafka_poll(client->consumer, 0);
+    (void)rd_kafka_poll(client->producer, 0);
+    if (error < 0 && client->trouble[0])
+        why = client->trouble;
+    acd_ctl_error("cannot use topic %s at %s: %s", topic, client->settings->kafka.brokers, why);
+    return ACD_CTL_UNREACHABLE;
+}
+
+static enum acd_ctl_exit open_topics(struct acd_ctl_client *client, bool exports)
+{
+    int64_t deadline_ms = acd_clock_ms() + client->timeout_ms;
+    const char *topic = client->settings->kafka.commands;
+    /* A message to a topic that is not there would wait for it until the timeout. */
+    rd_kafka_resp_err_t error = acd_ctl_stream_check(client->consumer, topic, deadline_ms);
+
+    if (!error) {
+        topic = client->settings->kafka.replies;
+        error = acd_ctl_stream_open(&client->replies, client->consumer, topic, deadline_ms);
+    }
+    if (!error && exports) {
+        topic = client->settings->kafka.exports;
+        error = acd_ctl_stream_open(&client->exports, client->consumer, topic, deadline_ms);
+    }
+    return error ? unreachable(client, topic, error) : ACD_CTL_OK;
+}
+
+enum acd_ctl_exit acd_ctl_client_open(struct acd_ctl_client **out, const struct acd_settings *settings,
+                                      const struct acd_ctl_args *args, bool exports)
+{
+    struct acd_ctl_client *client = calloc(1, sizeof(*client));
+    rd_kafka_conf_t *conf;
+
+    *out = client;
+    if (!client)
+        return ACD_CTL_FAILED;
+    client->settings = settings;
+    client->timeout_ms = args->timeout_ms;
+    conf = configure_consumer(client, args);
+    if (conf)
+        client->consumer = create(RD_KAFKA_CONSUMER, conf);
+    conf = client->consumer ? configure_producer(client, args) : NULL;
+    if (conf)
+        client->producer = create(RD_KAFKA_PRODUCER, conf);
+    if (!client->producer)
+        return ACD_CTL_USAGE;
+    return open_topics(client, exports);
+}
+
+void acd_ctl_client_close(struct acd_ctl_client *client)
+{
+    if (!client)
+        return;
+    acd_ctl_stream_close(client->exports);
+    acd_ctl_stream_close(client->replies);
+    if (client->consumer)
+        rd_kafka_destroy(client->consumer);
+    if (client->producer) {
+        (void)rd_kafka_purge(client->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        (void)rd_kafka_flush(client->producer, CLOSE_MS);
+        rd_kafka_destroy(client->producer);
+    }
+    free(client);
+}
+
+struct acd_slice acd_ctl_header(const rd_kafka_message_t *message, const char *name)
+{
+    rd_kafka_headers_t *headers;
+    const void *value;
+    size_t len;
+
+    if (rd_kafka_message_headers(message, &headers) || rd_kafka_header_get_last(headers, name, &value, &len))
+        return acd_slice(NULL, 0);
+    return acd_slice(value, len);
+}
+
+static enum acd_ctl_exit post(struct acd_ctl_client *client, struct acd_slice key, struct acd_slice command,
+                              struct acd_slice correlation, int64_t deadline_ms)
+{
+    const char *topic = client->settings->kafka.commands;
+    struct delivery delivery = {0};
+    rd_kafka_resp_err_t error = rd_kafka_producev(
+        client->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(key.data, key.len),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)command.data, command.len),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_HEADER("kafka_correlationId", correlation.data, (ssize_t)correlation.len),
+        RD_KAFKA_V_HEADER("content-type", "application/json", -1), RD_KAFKA_V_OPAQUE(&delivery),
+        RD_KAFKA_V_END);
+
+    while (!error && !delivery.done && acd_ctl_left_ms(deadline_ms))
+        (void)rd_kafka_poll(client->producer, acd_ctl_left_ms(deadline_ms));
+    if (!error && !delivery.done) {
+        /* The report must not arrive when `delivery` is gone. */
+        (void)rd_kafka_purge(client->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        (void)rd_kafka_flush(client->producer, -1);
+        delivery.error = RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
+    }
+    error = error ? error : delivery.error;
+    if (!error)
+        return ACD_CTL_OK;
+    if (error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT)
+        return unreachable(client, topic, error);
+    acd_ctl_error("the command cannot be posted to topic %s: %s", topic, rd_kafka_err2str(error));
+    return ACD_CTL_FAILED;
+}
+
+static enum acd_ctl_exit await(struct acd_ctl_client *client, struct acd_slice correlation,
+                               int64_t deadline_ms, rd_kafka_message_t **reply)
+{
+    const char *topic = client->settings->kafka.replies;
+
+    while (acd_ctl_left_ms(deadline_ms)) {
+        rd_kafka_message_t *message = acd_ctl_stream_next(client->replies, acd_ctl_left_ms(deadline_ms));
+
+        if (message && !message->err &&
+            acd_slice_equal(acd_ctl_header(message, "kafka_correlationId"), correlation)) {
+            *reply = message;
+            return ACD_CTL_OK;
+        }
+        if (message && message->err)
+            (void)snprintf(client->trouble, sizeof(client->trouble), "%s", rd_kafka_message_errstr(message));
+        if (message)
+            rd_kafka_message_destroy(message);
+    }
+    (void)rd_kafka_poll(client->consumer, 0);
+    acd_ctl_error("no reply on topic %s within %g s; the command is posted, and may still be carried out%s%s",
+                  topic, client->timeout_ms / 1000.0, client->trouble[0] ? ": " : "", client->trouble);
+    return ACD_CTL_TIMEOUT;
+}
+
+enum acd_ctl_exit acd_ctl_client_call(struct acd_ctl_client *client, struct acd_slice key,
+                                      struct acd_slice command, rd_kafka_message_t **reply)
+{
+    int64_t deadline_ms = acd_clock_ms() + client->timeout_ms;
+    char bytes[CORRELATION_BYTES];
+    struct acd_slice correlation = acd_slice(bytes, sizeof(bytes));
+    enum acd_ctl_exit result;
+
+    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
+        acd_ctl_error("the system has no random bytes");
+        return ACD_CTL_FAILED;
+    }
+    result = post(client, key, command, correlation, deadline_ms);
+    return result == ACD_CTL_OK ? await(client, correlation, deadline_ms, reply) : result;
+}
+
+enum acd_ctl_exit acd_ctl_client_chunk(struct acd_ctl_client *client, const char *wanted,
+                                       rd_kafka_message_t **chunk)
+{
+    int64_t deadline_ms = acd_clock_ms() + client->timeout_ms;
+
+    while (acd_ctl_left_ms(deadline_ms)) {
+        rd_kafka_message_t *message = acd_ctl_stream_next(client->exports, acd_ctl_left_ms(deadline_ms));
+
+        if (message && !message->err) {
+            *chunk = message;
+            return ACD_CTL_OK;
+        }
+        if (message)
+            rd_kafka_message_destroy(message);
+    }
+    acd_ctl_error("%s did not come on topic %s within %g s", wanted, client->settings->kafka.exports,
+                  client->timeout_ms / 1000.0);
+    return ACD_CTL_TIMEOUT;
+}

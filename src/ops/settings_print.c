@@ -1,0 +1,99 @@
+/* The settings as a file: --print-config, and docs/accountd.conf. */
+#include <string.h>
+
+#include "settings_table.h"
+
+#define HIDDEN "(hidden)"
+
+static void print_string(const char *text, FILE *out)
+{
+    putc('"', out);
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+
+        if (c == '"' || c == '\\')
+            fprintf(out, "\\%c", c);
+        else if (c < ' ' || c == 0x7f)
+            fprintf(out, "\\x%02x", c);
+        else
+            putc(c, out);
+    }
+    putc('"', out);
+}
+
+static bool is_secret(const char *name, size_t len)
+{
+    static const char *const secrets[] = {"sasl.password",
+                                          "ssl.key.password",
+                                          "ssl.key.pem",
+                                          "ssl.keystore.password",
+                                          "sasl.oauthbearer.config",
+                                          "sasl.oauthbearer.client.secret"};
+
+    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
+        if (strlen(secrets[i]) == len && memcmp(secrets[i], name, len) == 0)
+            return true;
+    return false;
+}
+
+/* What is printed ends up in tickets and chats: a librdkafka property that is a secret is not. */
+static void print_item(const struct acd_setting *setting, const char *item, FILE *out)
+{
+    const char *equals = strchr(item, '=');
+
+    if (setting->check == acd_check_property && equals && is_secret(item, (size_t)(equals - item)))
+        fprintf(out, "\"%.*s=" HIDDEN "\"", (int)(equals - item), item);
+    else
+        print_string(item, out);
+}
+
+static void print_list(const struct acd_setting *setting, const struct acd_strings *list, FILE *out)
+{
+    fputs("[", out);
+    for (uint32_t i = 0; i < list->count; i++) {
+        fputs(i ? ", " : " ", out);
+        print_item(setting, list->items[i], out);
+    }
+    fputs(list->count ? " ]" : "]", out);
+}
+
+static void print_setting(const struct acd_setting *setting, const struct acd_settings *settings, FILE *out)
+{
+    const char *place = (const char *)settings + setting->offset;
+    const char *indent = setting->group[0] ? "    " : "";
+
+    fprintf(out, "%s# %s\n%s%s = ", indent, setting->help, indent, setting->name);
+    switch (setting->kind) {
+    case ACD_SETTING_INT:
+        fprintf(out, "%lld", (long long)*(const int64_t *)(const void *)place);
+        break;
+    case ACD_SETTING_STRING:
+        print_string(*(char *const *)(const void *)place, out);
+        break;
+    case ACD_SETTING_LIST:
+        print_list(setting, (const struct acd_strings *)(const void *)place, out);
+        break;
+    }
+    fputs(";\n", out);
+}
+
+void acd_settings_print(const struct acd_settings *settings, FILE *out)
+{
+    const char *group = "";
+
+    fputs("# accountd's settings. What a file leaves out has its default; what it names and accountd does not\n"
+          "# know stops the start.\n",
+          out);
+    for (size_t i = 0; i < ACD_SETTING_COUNT; i++) {
+        const struct acd_setting *setting = &acd_setting_table[i];
+
+        if (strcmp(group, setting->group) != 0) {
+            fputs(group[0] ? "};\n\n" : "\n", out);
+            if (setting->group[0])
+                fprintf(out, "%s: {\n", setting->group);
+        }
+        group = setting->group;
+        print_setting(setting, settings, out);
+    }
+    fputs(group[0] ? "};\n" : "", out);
+}

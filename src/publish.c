@@ -1,0 +1,96 @@
+/* A committed batch to Kafka: one transaction with offsets, replies and changelog records. */
+#include "accountd/log.h"
+#include "accountd/metrics.h"
+#include "worker_parts.h"
+
+/* How often one transaction is tried with the same producer before it is made anew. */
+#define PUBLISH_TRIES 5
+
+void acd_batch_note(struct acd_worker *worker)
+{
+    int32_t *ids = acd_arena_calloc(&worker->arena, worker->partition_count, sizeof(*ids));
+    struct acd_slice *markers = acd_arena_calloc(&worker->arena, worker->partition_count, sizeof(*markers));
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < worker->partition_count; i++) {
+        struct partition *partition = &worker->partitions[i];
+
+        if (partition->phase != RUNNING || partition->noted || !partition->marker.len)
+            continue;
+        ids[count] = partition->id;
+        markers[count++] = partition->marker;
+    }
+    if (count == 0 || acd_store_note(worker->store, &worker->arena, ids, markers, count) != ACD_STORE_OK)
+        return;
+    for (uint32_t i = 0; i < worker->partition_count; i++)
+        worker->partitions[i].noted = true;
+}
+
+static void advance(struct acd_worker *worker, struct part *part)
+{
+    struct partition *partition = part->partition;
+
+    acd_assign_mark(partition, part->marker, part->nonce);
+    partition->next = part->last + 1;
+    partition->changelog_end =
+        acd_producer_changelog_end(worker->producer, partition->id) > partition->changelog_end
+            ? acd_producer_changelog_end(worker->producer, partition->id)
+            : partition->changelog_end;
+    partition->noted = false;
+    partition->set_aside = false;
+    partition->careful -= partition->careful < part->taken ? partition->careful : part->taken;
+    partition->proven = partition->careful == 0;
+    acd_worker_release(worker, partition, part->taken);
+}
+
+/* All messages of the batch in one list, and the offsets with their tokens. */
+static struct acd_outgoing_list flatten(struct acd_worker *worker, const struct batch *batch,
+                                        struct acd_offset *offsets)
+{
+    struct acd_outgoing_list all = {0};
+    struct acd_token token;
+
+    for (uint32_t i = 0; i < batch->part_count; i++) {
+        const struct part *part = &batch->parts[i];
+
+        memcpy(token.nonce, part->nonce, sizeof(token.nonce));
+        token.changelog_end = part->partition->changelog_end;
+        offsets[i] = (struct acd_offset){part->partition->id, part->last + 1,
+                                         acd_token_format(&worker->arena, &token)};
+        for (uint32_t m = 0; m < part->messages.count; m++)
+            acd_outgoing_add(&worker->arena, &all, &part->messages.items[m]);
+    }
+    return all;
+}
+
+void acd_worker_embedded_commit(struct acd_worker *worker, const struct acd_offset *offsets, uint32_t count)
+{
+    if (worker->shared->embedded && acd_consumer_commit(worker->consumer, offsets, count))
+        acd_log(ACD_LOG_WARNING, "worker %s: %s", worker->name, acd_consumer_error(worker->consumer));
+}
+
+void acd_batch_publish(struct acd_worker *worker, struct batch *batch)
+{
+    struct acd_offset *offsets = acd_arena_calloc(&worker->arena, batch->part_count, sizeof(*offsets));
+    struct acd_outgoing_list messages = flatten(worker, batch, offsets);
+    enum acd_publish result = ACD_PUBLISH_AGAIN;
+
+    for (int tries = 0; result == ACD_PUBLISH_AGAIN && tries < PUBLISH_TRIES; tries++)
+        result = acd_producer_publish(worker->producer, acd_consumer_group(worker->consumer), offsets,
+                                      batch->part_count, messages.items, messages.count);
+    if (result == ACD_PUBLISHED) {
+        acd_metric_add(ACD_METRIC_TRANSACTIONS_COMMITTED, 1);
+        acd_worker_embedded_commit(worker, offsets, batch->part_count);
+        for (uint32_t i = 0; i < batch->part_count; i++)
+            advance(worker, &batch->parts[i]);
+        return;
+    }
+    acd_metric_add(ACD_METRIC_TRANSACTIONS_FAILED, 1);
+    acd_log(ACD_LOG_WARNING, "worker %s: transaction: %s", worker->name,
+            acd_producer_error(worker->producer));
+    if (result != ACD_PUBLISH_FENCED) {
+        acd_producer_close(worker->producer);
+        worker->producer = NULL;
+    }
+    acd_assign_doubt(worker);
+}
