@@ -1,9 +1,13 @@
 #!/bin/sh
-# Installs what building, the demo and the tests need, and is silent when all of it is there. Debian 12 and 13.
+# Installs what is missing on a Debian 12 or 13, and is silent when nothing is.
+#
+#   tests/deps.sh         what building, the demo and the tests need
+#   tests/deps.sh demo    … without what only the tests need
 set -eu
 
 packages="gcc libc6-dev make pkg-config librdkafka-dev libhiredis-dev libjansson-dev libconfig-dev
-libmicrohttpd-dev libzstd-dev zlib1g-dev libssl-dev libcmocka-dev clang-format redis-server redis-tools kcat
+libmicrohttpd-dev libzstd-dev zlib1g-dev libssl-dev redis-server redis-tools kcat"
+[ "${1:-}" = demo ] || packages="$packages libcmocka-dev clang-format
 default-jre-headless maven python3 python3-venv ca-certificates"
 
 installed() {

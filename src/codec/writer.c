@@ -36,34 +36,23 @@ static bool is_json(const struct acd_writer *writer)
     return writer->encoding == ACD_ENCODING_JSON;
 }
 
-/* JSON: makes room for more bytes of a key or item, writes the comma before it where one is due, and returns
- * where the rest goes; `finish` is told where that ends. */
-static char *start(struct acd_writer *writer, size_t more)
+/* JSON: the comma before a key or item, where one is due. */
+static void separate(struct acd_writer *writer)
 {
-    char *to = acd_buffer_reserve(&writer->buffer, more + 1);
-
     if (writer->depth && !writer->after_key) {
         bool *first = &writer->first[writer->depth - 1];
 
         if (!*first)
-            *to++ = ',';
+            acd_buffer_add_char(&writer->buffer, ',');
         *first = false;
     }
     writer->after_key = false;
-    return to;
-}
-
-static void finish(struct acd_writer *writer, const char *to)
-{
-    writer->buffer.len = (size_t)(to - writer->buffer.data);
 }
 
 static void open_json(struct acd_writer *writer, char opening, char closing)
 {
-    char *to = start(writer, 1);
-
-    *to++ = opening;
-    finish(writer, to);
+    separate(writer);
+    acd_buffer_add_char(&writer->buffer, opening);
     assert(writer->depth < ACD_DEPTH_MAX);
     writer->first[writer->depth] = true;
     writer->closing[writer->depth] = closing;
@@ -119,9 +108,9 @@ static char *put_escape(char *to, unsigned char c)
     return to;
 }
 
-static void write_json_string(struct acd_writer *writer, struct acd_slice text)
+static void add_json_string(struct acd_buffer *buffer, struct acd_slice text)
 {
-    char *to = start(writer, text.len + 2);
+    char *to = acd_buffer_reserve(buffer, text.len + 2);
     size_t done = 0;
 
     *to++ = '"';
@@ -134,32 +123,27 @@ static void write_json_string(struct acd_writer *writer, struct acd_slice text)
         to += run - done;
         done = run;
         if (done < text.len) {
-            finish(writer, to);
-            to = acd_buffer_reserve(&writer->buffer, ESCAPE_BYTES + (text.len - done));
+            buffer->len = (size_t)(to - buffer->data);
+            to = acd_buffer_reserve(buffer, ESCAPE_BYTES + (text.len - done));
             to = put_escape(to, (unsigned char)text.data[done++]);
         }
     }
     *to++ = '"';
-    finish(writer, to);
+    buffer->len = (size_t)(to - buffer->data);
 }
 
-/* Writes text that holds nothing to escape; returns the end, where there is room for a colon. */
-static char *put_plain(struct acd_writer *writer, const char *text, size_t len)
+/* Text that holds nothing to escape. */
+static void add_json_plain(struct acd_buffer *buffer, struct acd_slice text, bool colon)
 {
-    char *to = start(writer, len + 3);
+    char *to = acd_buffer_reserve(buffer, text.len + 3);
 
     *to++ = '"';
-    memcpy(to, text, len);
-    to += len;
+    memcpy(to, text.data, text.len);
+    to += text.len;
     *to++ = '"';
-    return to;
-}
-
-/* A word of JSON: true, false, null. */
-static void write_word(struct acd_writer *writer, const char *word)
-{
-    finish(writer, start(writer, 0));
-    acd_buffer_add_str(&writer->buffer, word);
+    if (colon)
+        *to++ = ':';
+    buffer->len = (size_t)(to - buffer->data);
 }
 
 static void pack_string(struct acd_writer *writer, struct acd_slice text)
@@ -172,16 +156,12 @@ static void pack_string(struct acd_writer *writer, struct acd_slice text)
 
 void acd_writer_key(struct acd_writer *writer, const char *key)
 {
-    size_t len = strlen(key);
-    char *to;
-
     if (!is_json(writer)) {
-        pack_string(writer, acd_slice(key, len));
+        pack_string(writer, acd_slice_str(key));
         return;
     }
-    to = put_plain(writer, key, len);
-    *to++ = ':';
-    finish(writer, to);
+    separate(writer);
+    add_json_plain(&writer->buffer, acd_slice_str(key), true);
     writer->after_key = true;
 }
 
@@ -196,10 +176,12 @@ void acd_writer_key_slice(struct acd_writer *writer, struct acd_slice key)
 
 void acd_writer_string(struct acd_writer *writer, struct acd_slice text)
 {
-    if (is_json(writer))
-        write_json_string(writer, text);
-    else
+    if (!is_json(writer)) {
         pack_string(writer, text);
+        return;
+    }
+    separate(writer);
+    add_json_string(&writer->buffer, text);
 }
 
 void acd_writer_str(struct acd_writer *writer, const char *text)
@@ -211,34 +193,38 @@ void acd_writer_int(struct acd_writer *writer, int64_t number)
 {
     msgpack_packer pack = packer(writer);
 
-    if (is_json(writer)) {
-        finish(writer, start(writer, 0));
-        acd_buffer_add_int(&writer->buffer, number);
-    } else {
+    if (!is_json(writer)) {
         msgpack_pack_int64(&pack, number);
+        return;
     }
+    separate(writer);
+    acd_buffer_add_int(&writer->buffer, number);
 }
 
 void acd_writer_bool(struct acd_writer *writer, bool value)
 {
     msgpack_packer pack = packer(writer);
 
-    if (is_json(writer))
-        write_word(writer, value ? "true" : "false");
-    else if (value)
+    if (is_json(writer)) {
+        separate(writer);
+        acd_buffer_add_str(&writer->buffer, value ? "true" : "false");
+    } else if (value) {
         msgpack_pack_true(&pack);
-    else
+    } else {
         msgpack_pack_false(&pack);
+    }
 }
 
 void acd_writer_null(struct acd_writer *writer)
 {
     msgpack_packer pack = packer(writer);
 
-    if (is_json(writer))
-        write_word(writer, "null");
-    else
+    if (is_json(writer)) {
+        separate(writer);
+        acd_buffer_add_str(&writer->buffer, "null");
+    } else {
         msgpack_pack_nil(&pack);
+    }
 }
 
 void acd_writer_time(struct acd_writer *writer, int64_t ms)
@@ -246,8 +232,10 @@ void acd_writer_time(struct acd_writer *writer, int64_t ms)
     char text[ACD_TIME_BYTES];
 
     acd_time_format(ms, text);
-    if (is_json(writer))
-        finish(writer, put_plain(writer, text, ACD_TIME_BYTES - 1));
-    else
+    if (!is_json(writer)) {
         pack_string(writer, acd_slice(text, ACD_TIME_BYTES - 1));
+        return;
+    }
+    separate(writer);
+    add_json_plain(&writer->buffer, acd_slice(text, ACD_TIME_BYTES - 1), false);
 }

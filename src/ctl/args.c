@@ -221,6 +221,7 @@ static enum acd_ctl_exit take_operands(struct acd_ctl_args *args, char **operand
 
 enum acd_ctl_exit acd_ctl_args_read(struct acd_ctl_args *out, int argc, char **argv)
 {
+    static char name[] = "accountctl";
     unsigned used = 0;
     int code;
 
@@ -235,7 +236,8 @@ enum acd_ctl_exit acd_ctl_args_read(struct acd_ctl_args *out, int argc, char **a
         acd_ctl_error("out of memory");
         return ACD_CTL_FAILED;
     }
-    optind = 0; /* makes getopt start anew */
+    optind = 0;     /* makes getopt start anew */
+    argv[0] = name; /* which getopt writes before its errors */
     while ((code = getopt_long(argc, argv, "c:X:o:h", long_options, NULL)) != -1) {
         enum option_id id;
 

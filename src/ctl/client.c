@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "accountd/account.h"
+#include "kafka.h"
 #include "stream.h"
 #include "terminal.h"
 
@@ -42,107 +42,11 @@ static void note_trouble(rd_kafka_t *rk, int error, const char *reason, void *op
         (void)snprintf(client->trouble, sizeof(client->trouble), "%s", reason);
 }
 
-/* Log lines repeat what the error callback tells, at the wrong moment for somebody who waits for an answer.
- */
-static void drop_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
-{
-}
-
 static void note_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
 {
     struct delivery *delivery = message->_private;
 
     *delivery = (struct delivery){true, message->err};
-}
-
-static bool set(rd_kafka_conf_t *conf, const char *name, const char *value)
-{
-    char error[ERROR_BYTES];
-
-    if (rd_kafka_conf_set(conf, name, value, error, sizeof(error)) == RD_KAFKA_CONF_OK)
-        return true;
-    acd_ctl_error("%s", error);
-    return false;
-}
-
-/* Sets "name=value". */
-static bool set_property(rd_kafka_conf_t *conf, const char *property)
-{
-    const char *equals = strchr(property, '=');
-    char name[128];
-
-    if (!equals || (size_t)(equals - property) >= sizeof(name)) {
-        acd_ctl_error("%s: librdkafka's properties are given as NAME=VALUE", property);
-        return false;
-    }
-    (void)snprintf(name, sizeof(name), "%.*s", (int)(equals - property), property);
-    return set(conf, name, equals + 1);
-}
-
-/* What accountctl relies on comes last, so that no property can change it. */
-static rd_kafka_conf_t *configure(struct acd_ctl_client *client, const struct acd_ctl_args *args,
-                                  const char *const *own)
-{
-    const struct acd_strings *shared = &client->settings->kafka.properties;
-    rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    bool ok = set(conf, "client.id", "accountctl");
-
-    for (uint32_t i = 0; ok && i < shared->count; i++)
-        ok = set_property(conf, shared->items[i]);
-    for (uint32_t i = 0; ok && i < args->property_count; i++)
-        ok = set_property(conf, args->properties[i]);
-    ok = ok && set(conf, "bootstrap.servers", client->settings->kafka.brokers);
-    for (; ok && *own; own += 2)
-        ok = set(conf, own[0], own[1]);
-    rd_kafka_conf_set_opaque(conf, client);
-    rd_kafka_conf_set_error_cb(conf, note_trouble);
-    rd_kafka_conf_set_log_cb(conf, drop_log);
-    if (ok)
-        return conf;
-    rd_kafka_conf_destroy(conf);
-    return NULL;
-}
-
-static rd_kafka_conf_t *configure_consumer(struct acd_ctl_client *client, const struct acd_ctl_args *args)
-{
-    static const char *const own[] = {
-        "isolation.level", "read_committed", "allow.auto.create.topics", "false",
-        /* The end that was noted may be gone when a topic is emptied meanwhile: what is left comes after. */
-        "auto.offset.reset", "earliest",
-        /* Some brokers answer an idle fetch only when its wait is over, even if a message came. */
-        "fetch.wait.max.ms", "100", NULL};
-
-    return configure(client, args, own);
-}
-
-static rd_kafka_conf_t *configure_producer(struct acd_ctl_client *client, const struct acd_ctl_args *args)
-{
-    char timeout[16];
-    const char *own[] = {
-        "enable.idempotence", "true",
-        /* As Kafka's own clients do, so that all of an account's commands share a partition. */
-        "partitioner", "murmur2_random", "linger.ms", "0",
-        /* What is not posted when we give up must not be posted after. */
-        "message.timeout.ms", timeout, NULL};
-    rd_kafka_conf_t *conf;
-
-    (void)snprintf(timeout, sizeof(timeout), "%d", client->timeout_ms);
-    conf = configure(client, args, own);
-    if (conf)
-        rd_kafka_conf_set_dr_msg_cb(conf, note_delivery);
-    return conf;
-}
-
-static rd_kafka_t *create(rd_kafka_type_t type, rd_kafka_conf_t *conf)
-{
-    char error[ERROR_BYTES];
-    rd_kafka_t *rk = rd_kafka_new(type, conf, error, sizeof(error));
-
-    if (!rk) {
-        acd_ctl_error("%s", error);
-        rd_kafka_conf_destroy(conf);
-    }
-    return rk;
 }
 
 /* Says that the brokers cannot be used for a topic, and why as far as that is known. */
@@ -165,9 +69,12 @@ static enum acd_ctl_exit open_topics(struct acd_ctl_client *client, bool exports
 {
     int64_t deadline_ms = acd_clock_ms() + client->timeout_ms;
     const char *topic = client->settings->kafka.commands;
-    /* A message to a topic that is not there would wait for it until the timeout. */
+    /* Asked by the consumer, which makes no topics: a command to one that is not there would wait in vain. */
     rd_kafka_resp_err_t error = acd_ctl_stream_check(client->consumer, topic, deadline_ms);
 
+    /* A producer that meets a new topic looks it up only after up to a second: it does so now. */
+    if (!error)
+        error = acd_ctl_stream_check(client->producer, topic, deadline_ms);
     if (!error) {
         topic = client->settings->kafka.replies;
         error = acd_ctl_stream_open(&client->replies, client->consumer, topic, deadline_ms);
@@ -183,19 +90,15 @@ enum acd_ctl_exit acd_ctl_client_open(struct acd_ctl_client **out, const struct 
                                       const struct acd_ctl_args *args, bool exports)
 {
     struct acd_ctl_client *client = calloc(1, sizeof(*client));
-    rd_kafka_conf_t *conf;
+    struct acd_ctl_kafka kafka = {settings, args, client, note_trouble, note_delivery};
 
     *out = client;
     if (!client)
         return ACD_CTL_FAILED;
     client->settings = settings;
     client->timeout_ms = args->timeout_ms;
-    conf = configure_consumer(client, args);
-    if (conf)
-        client->consumer = create(RD_KAFKA_CONSUMER, conf);
-    conf = client->consumer ? configure_producer(client, args) : NULL;
-    if (conf)
-        client->producer = create(RD_KAFKA_PRODUCER, conf);
+    client->consumer = acd_ctl_kafka_consumer(&kafka);
+    client->producer = client->consumer ? acd_ctl_kafka_producer(&kafka) : NULL;
     if (!client->producer)
         return ACD_CTL_USAGE;
     return open_topics(client, exports);
@@ -298,11 +201,9 @@ enum acd_ctl_exit acd_ctl_client_call(struct acd_ctl_client *client, struct acd_
     return result == ACD_CTL_OK ? await(client, correlation, deadline_ms, reply) : result;
 }
 
-enum acd_ctl_exit acd_ctl_client_chunk(struct acd_ctl_client *client, const char *wanted,
+enum acd_ctl_exit acd_ctl_client_chunk(struct acd_ctl_client *client, int64_t deadline_ms,
                                        rd_kafka_message_t **chunk)
 {
-    int64_t deadline_ms = acd_clock_ms() + client->timeout_ms;
-
     while (acd_ctl_left_ms(deadline_ms)) {
         rd_kafka_message_t *message = acd_ctl_stream_next(client->exports, acd_ctl_left_ms(deadline_ms));
 
@@ -313,7 +214,7 @@ enum acd_ctl_exit acd_ctl_client_chunk(struct acd_ctl_client *client, const char
         if (message)
             rd_kafka_message_destroy(message);
     }
-    acd_ctl_error("%s did not come on topic %s within %g s", wanted, client->settings->kafka.exports,
-                  client->timeout_ms / 1000.0);
+    acd_ctl_error("the rest of the file did not come on topic %s within %g s",
+                  client->settings->kafka.exports, client->timeout_ms / 1000.0);
     return ACD_CTL_TIMEOUT;
 }

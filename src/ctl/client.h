@@ -31,9 +31,9 @@ enum acd_ctl_exit acd_ctl_client_call(struct acd_ctl_client *client, struct acd_
                                       struct acd_slice command, rd_kafka_message_t **reply)
     __attribute__((warn_unused_result));
 
-/* The next message of the export topic since before the first command, which the caller destroys. Waits at
- * most the timeout anew at each call; `wanted` says in the error what did not come. */
-enum acd_ctl_exit acd_ctl_client_chunk(struct acd_ctl_client *client, const char *wanted,
+/* The next message of the export topic since before the first command, which the caller destroys. Waits until
+ * the deadline (acd_clock_ms). */
+enum acd_ctl_exit acd_ctl_client_chunk(struct acd_ctl_client *client, int64_t deadline_ms,
                                        rd_kafka_message_t **chunk) __attribute__((warn_unused_result));
 
 /* The last header of that name; absent (data NULL) where there is none. Borrows from the message. */

@@ -7,6 +7,9 @@
 #include "accountd/text.h"
 #include "terminal.h"
 
+/* Who wants all wants few round trips: the largest page there is (contract, section 2). */
+#define PAGE_OF_ALL 1000
+
 static enum acd_ctl_exit check_accounts(const struct acd_ctl_args *args)
 {
     const char *name = acd_ctl_command_names[args->command];
@@ -50,23 +53,6 @@ static enum acd_ctl_exit check_changes(const struct acd_ctl_args *args)
         return ACD_CTL_USAGE;
     }
     return ACD_CTL_OK;
-}
-
-enum acd_ctl_exit acd_ctl_request_check(const struct acd_ctl_args *args)
-{
-    enum acd_ctl_exit result = check_accounts(args);
-
-    if (result != ACD_CTL_OK)
-        return result;
-    if (!args->app || !*args->app) {
-        acd_ctl_error("which app? Give --app, or set ACCOUNTCTL_APP");
-        return ACD_CTL_USAGE;
-    }
-    if (args->command == ACD_CTL_LIST && args->all && args->after) {
-        acd_ctl_error("--all begins at the start; --after excludes it");
-        return ACD_CTL_USAGE;
-    }
-    return check_changes(args);
 }
 
 /* Takes the value over; false when it is NULL, which is how jansson says "not UTF-8". */
@@ -153,7 +139,8 @@ static bool put_fields(json_t *request, const char *fields)
 json_t *acd_ctl_request_build(const struct acd_ctl_args *args, const char *after)
 {
     json_t *request = json_object();
-    /* Without a terminal's question, a dry run of many needs no confirmation: it deletes nothing. */
+    int64_t limit = args->all && args->limit == 0 ? PAGE_OF_ALL : args->limit;
+    /* Somebody confirmed it, or it is a dry run, which deletes nothing. */
     bool confirm = args->command == ACD_CTL_DELETE && args->account_count > 1;
 
     if (put(request, "v", json_integer(1)) && put_text(request, "op", acd_ctl_command_names[args->command]) &&
@@ -162,10 +149,37 @@ json_t *acd_ctl_request_build(const struct acd_ctl_args *args, const char *after
         (args->if_revision < 0 || put(request, "if_revision", json_integer(args->if_revision))) &&
         put_text(request, "on_exists", args->on_exists) && put_flag(request, "confirm", confirm) &&
         put_flag(request, "dry_run", args->dry_run) &&
-        (args->limit == 0 || put(request, "limit", json_integer(args->limit))) &&
-        put_text(request, "after", after) && put_text(request, "format", args->format) &&
-        put_fields(request, args->fields) && put_text(request, "compression", args->compression))
+        (limit == 0 || put(request, "limit", json_integer(limit))) && put_text(request, "after", after) &&
+        put_text(request, "format", args->format) && put_fields(request, args->fields) &&
+        put_text(request, "compression", args->compression))
         return request;
     json_decref(request);
     return NULL;
+}
+
+enum acd_ctl_exit acd_ctl_request_check(const struct acd_ctl_args *args)
+{
+    enum acd_ctl_exit result = check_accounts(args);
+    json_t *request;
+
+    if (result != ACD_CTL_OK)
+        return result;
+    if (!args->app || !*args->app) {
+        acd_ctl_error("which app? Give --app, or set ACCOUNTCTL_APP");
+        return ACD_CTL_USAGE;
+    }
+    if (args->command == ACD_CTL_LIST && args->all && args->after) {
+        acd_ctl_error("--all begins at the start; --after excludes it");
+        return ACD_CTL_USAGE;
+    }
+    result = check_changes(args);
+    if (result != ACD_CTL_OK)
+        return result;
+    request = acd_ctl_request_build(args, args->after);
+    if (!request) {
+        acd_ctl_error("%s: an argument is not UTF-8", acd_ctl_command_names[args->command]);
+        return ACD_CTL_USAGE;
+    }
+    json_decref(request);
+    return ACD_CTL_OK;
 }

@@ -10,11 +10,11 @@
 #include "args.h"
 
 /* Checks what only a person can have meant wrongly: no app, no or too many accounts, changes that exclude
- * each other. Mistakes go to stderr. */
+ * each other, bytes that are not UTF-8. Mistakes go to stderr. */
 enum acd_ctl_exit acd_ctl_request_check(const struct acd_ctl_args *args) __attribute__((warn_unused_result));
 
-/* The command, for checked arguments; `after` is list's cursor, or NULL. The caller owns it. Returns NULL
- * when a text is not UTF-8 (or without memory). */
+/* The command; `after` is list's cursor, or NULL. The caller owns it. Returns NULL when a text is not UTF-8
+ * (or without memory). */
 json_t *acd_ctl_request_build(const struct acd_ctl_args *args, const char *after);
 
 #endif

@@ -14,12 +14,11 @@ struct acd_ctl_stream {
 };
 
 /* How many partitions the topic has. */
-static rd_kafka_resp_err_t look_up(rd_kafka_t *consumer, rd_kafka_topic_t *topic, int64_t deadline_ms,
+static rd_kafka_resp_err_t look_up(rd_kafka_t *client, rd_kafka_topic_t *topic, int64_t deadline_ms,
                                    int *count)
 {
     const struct rd_kafka_metadata *metadata;
-    rd_kafka_resp_err_t error =
-        rd_kafka_metadata(consumer, 0, topic, &metadata, acd_ctl_left_ms(deadline_ms));
+    rd_kafka_resp_err_t error = rd_kafka_metadata(client, 0, topic, &metadata, acd_ctl_left_ms(deadline_ms));
 
     if (error)
         return error;
@@ -29,15 +28,15 @@ static rd_kafka_resp_err_t look_up(rd_kafka_t *consumer, rd_kafka_topic_t *topic
     return error;
 }
 
-rd_kafka_resp_err_t acd_ctl_stream_check(rd_kafka_t *consumer, const char *topic, int64_t deadline_ms)
+rd_kafka_resp_err_t acd_ctl_stream_check(rd_kafka_t *client, const char *topic, int64_t deadline_ms)
 {
-    rd_kafka_topic_t *handle = rd_kafka_topic_new(consumer, topic, NULL);
+    rd_kafka_topic_t *handle = rd_kafka_topic_new(client, topic, NULL);
     rd_kafka_resp_err_t error;
     int count;
 
     if (!handle)
         return rd_kafka_last_error();
-    error = look_up(consumer, handle, deadline_ms, &count);
+    error = look_up(client, handle, deadline_ms, &count);
     rd_kafka_topic_destroy(handle);
     return error;
 }

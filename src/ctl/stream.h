@@ -20,7 +20,7 @@ static inline int acd_ctl_left_ms(int64_t deadline_ms)
 struct acd_ctl_stream;
 
 /* Returns 0 when the topic exists, or the error of what did not work. */
-rd_kafka_resp_err_t acd_ctl_stream_check(rd_kafka_t *consumer, const char *topic, int64_t deadline_ms)
+rd_kafka_resp_err_t acd_ctl_stream_check(rd_kafka_t *client, const char *topic, int64_t deadline_ms)
     __attribute__((warn_unused_result));
 
 /* Looks the topic up and notes where its partitions end. Returns 0, or the error of what did not work. Close

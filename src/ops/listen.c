@@ -28,7 +28,8 @@ bool acd_listen_parse(const char *text, struct sockaddr_storage *address, sockle
     int64_t port;
 
     memset(address, 0, sizeof(*address));
-    if (!colon || colon == text || !acd_int_parse(acd_slice_str(colon + 1), &port) || port < 0 || port > 65535)
+    if (!colon || colon == text || !acd_int_parse(acd_slice_str(colon + 1), &port) || port < 0 ||
+        port > 65535)
         return false;
     if (brackets) {
         v6->sin6_family = AF_INET6;

@@ -23,12 +23,9 @@ static void print_string(const char *text, FILE *out)
 
 static bool is_secret(const char *name, size_t len)
 {
-    static const char *const secrets[] = {"sasl.password",
-                                          "ssl.key.password",
-                                          "ssl.key.pem",
-                                          "ssl.keystore.password",
-                                          "sasl.oauthbearer.config",
-                                          "sasl.oauthbearer.client.secret"};
+    static const char *const secrets[] = {
+        "sasl.password",         "ssl.key.password",        "ssl.key.pem",
+        "ssl.keystore.password", "sasl.oauthbearer.config", "sasl.oauthbearer.client.secret"};
 
     for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
         if (strlen(secrets[i]) == len && memcmp(secrets[i], name, len) == 0)
@@ -81,9 +78,10 @@ void acd_settings_print(const struct acd_settings *settings, FILE *out)
 {
     const char *group = "";
 
-    fputs("# accountd's settings. What a file leaves out has its default; what it names and accountd does not\n"
-          "# know stops the start.\n",
-          out);
+    fputs(
+        "# accountd's settings. What a file leaves out has its default; what it names and accountd does not\n"
+        "# know stops the start.\n",
+        out);
     for (size_t i = 0; i < ACD_SETTING_COUNT; i++) {
         const struct acd_setting *setting = &acd_setting_table[i];
 

@@ -96,8 +96,8 @@ static bool check_text(struct reading *reading, const struct acd_setting *settin
     char message[MESSAGE_BYTES];
 
     if (strlen(text) < (size_t)setting->min) {
-        complain(reading, place_of(reading, at), "%s must not %s empty", path,
-                 setting->kind == ACD_SETTING_LIST ? "hold anything" : "be");
+        complain(reading, place_of(reading, at), "%s must not %s", path,
+                 setting->kind == ACD_SETTING_LIST ? "hold an empty string" : "be empty");
         return false;
     }
     if (strlen(text) > (size_t)setting->max) {
@@ -112,8 +112,8 @@ static bool check_text(struct reading *reading, const struct acd_setting *settin
     return true;
 }
 
-static void take_string(struct reading *reading, const struct acd_setting *setting, const config_setting_t *at,
-                        const char *path)
+static void take_string(struct reading *reading, const struct acd_setting *setting,
+                        const config_setting_t *at, const char *path)
 {
     const char *text = config_setting_get_string(at);
     char **place = acd_setting_place(setting, reading->settings);
@@ -153,8 +153,8 @@ static void take_list(struct reading *reading, const struct acd_setting *setting
         char *copy;
 
         if (!text) {
-            complain(reading, place_of(reading, item), "%s must hold strings (in double quotes), not %s", path,
-                     type_text(item));
+            complain(reading, place_of(reading, item), "%s must hold strings (in double quotes), not %s",
+                     path, type_text(item));
             continue;
         }
         if (!check_text(reading, setting, item, path, text))
@@ -219,8 +219,8 @@ static void take_tree(struct reading *reading, const config_setting_t *root)
         if (!group)
             take_member(reading, "", at);
         else if (!config_setting_is_group(at))
-            complain(reading, place_of(reading, at), "%s must be a group, as %s: { … };, not %s", group, group,
-                     type_text(at));
+            complain(reading, place_of(reading, at), "%s must be a group, as %s: { … };, not %s", group,
+                     group, type_text(at));
         else
             for (int j = 0; j < config_setting_length(at); j++)
                 take_member(reading, group, config_setting_get_elem(at, (unsigned)j));

@@ -90,18 +90,16 @@ class Tap:
     def __init__(self, brokers, *topics):
         self.messages = []
         self.lock = threading.Lock()
-        self.consumer = Consumer(
-            {
-                "bootstrap.servers": brokers,
-                "group.id": "tap",
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "fetch.wait.max.ms": 20,
-                "fetch.message.max.bytes": 10_000_000,
-                "check.crcs": True,
-                "enable.partition.eof": True,
-            }
-        )
+        common = {
+            "bootstrap.servers": brokers,
+            "group.id": "tap",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+        }
+        reading = {"fetch.wait.max.ms": 20, "fetch.message.max.bytes": 10_000_000, "enable.partition.eof": True}
+        self.consumer = Consumer({**common, **reading})
+        # One that is asked for the ends while the other one's thread is reading: a client serves one at a time.
+        self.surveyor = Consumer(common)
         self.positions = {}
         for topic in topics:
             for partition in self.consumer.list_topics(topic, timeout=10).topics[topic].partitions:
@@ -152,10 +150,7 @@ class Tap:
 
     def drain(self, seconds=20.0):
         """Reads up to the last stable offset of now, so that what is not there yet did not happen yet."""
-        ends = {}
-        for topic, partition in self.positions:
-            place = TopicPartition(topic, partition)
-            ends[(topic, partition)] = self.consumer.get_watermark_offsets(place, timeout=10)[1]
+        ends = {place: self._end(*place, seconds) for place in self.positions}
         wait_for(
             lambda: f"the end {ends} of the topics, at {self.positions}",
             lambda: all(self.positions[place] >= end for place, end in ends.items()),
@@ -163,7 +158,17 @@ class Tap:
         )
         return self.since()
 
+    def _end(self, topic, partition, seconds):
+        def ask():
+            try:
+                return self.surveyor.get_watermark_offsets(TopicPartition(topic, partition), timeout=5)
+            except KafkaException:  # of a topic that was made just now
+                return None
+
+        return wait_for(f"the end of {topic}", ask, seconds)[1]
+
     def close(self):
         self.ended.set()
         self.thread.join()
         self.consumer.close()
+        self.surveyor.close()

@@ -24,7 +24,13 @@ def shared(kafka, tmp_path_factory):
     settings = {"kafka": {"reply_topics": ["commands.reply", r"^team\.[a-z]+$"]}}
     world = World(kafka, tmp_path_factory.mktemp("shared"), "shared", 2, extra, settings)
     yield world
-    world.close()
+    try:
+        world.check_exactly_once()
+        world.check_changelog()
+        world.check_redis()
+        world.daemons[0].stop()
+    finally:
+        world.close()
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ class Daemon:
                 return int(line.split()[1])
         raise AssertionError("no VmRSS")
 
-    def signal(self, number):
+    def send(self, number):
         self.process.send_signal(number)
 
     def kill(self):

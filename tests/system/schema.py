@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
-from referencing import Registry, Resource
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
 
 from servers import ROOT
 
@@ -26,7 +27,12 @@ def check_pattern(validator, pattern, instance, schema):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")
 
 
-registry = Registry().with_resources((name, Resource.from_contents(schema)) for name, schema in SCHEMAS.items())
+def resource(schema):
+    """Without $schema, which would make the library go on with its own validator instead of this one."""
+    return DRAFT202012.create_resource({key: value for key, value in schema.items() if key != "$schema"})
+
+
+registry = Registry().with_resources((name, resource(schema)) for name, schema in SCHEMAS.items())
 Validator = extend(Draft202012Validator, {"pattern": check_pattern})
 
 

@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -51,9 +52,25 @@ def test_example(example):
 
 def test_examples_show_every_op():
     commands = [json.loads(path.read_text()) for path in EXAMPLES if path.stem.startswith("command-")]
-    assert {command["op"] for command in commands} == set(SCHEMAS["command.schema.json"]["$defs"]) & {
-        branch["$ref"].rpartition("/")[2] for branch in SCHEMAS["command.schema.json"]["oneOf"]
+    ops = [branch["$ref"].rpartition("/")[2] for branch in SCHEMAS["command.schema.json"]["oneOf"]]
+    assert {command["op"] for command in commands} == set(ops)
+
+
+DOCUMENT = (ROOT / "docs" / "protocol.md").read_text()
+
+
+@pytest.mark.parametrize("block", re.findall(r"^```json\n(.*?)^```", DOCUMENT, re.M | re.S))
+def test_example_in_the_document(block):
+    value = json.loads(block)
+    kinds = {
+        "reply.schema.json": "status",
+        "command.schema.json": "op",
+        "manifest.schema.json": "export_id",
+        "record.schema.json": "profile",
+        "reply.schema.json#/$defs/error": "code",
     }
+    reference = next(reference for reference, member in kinds.items() if member in value)
+    assert not complaints(reference, value)
 
 
 @pytest.mark.parametrize(
@@ -132,6 +149,9 @@ MEMBERS = [
 ]
 
 
+OPS = ["create", "edit", "delete", "get", "list", "export"]
+
+
 @st.composite
 def mutants(draw, commands):
     """A command with one or two changes: a member gone, another value, a member more."""
@@ -148,7 +168,7 @@ def mutants(draw, commands):
         if action == "remove":
             del parent[path[-1]]
         elif action == "replace" and path[-1] == "op":
-            parent["op"] = draw(st.sampled_from(["create", "edit", "delete", "get", "list", "export", "Create", None, 1]))
+            parent["op"] = draw(st.sampled_from([*OPS, "Create", None, 1]))
         elif action == "replace":
             parent[path[-1]] = copy.deepcopy(draw(st.sampled_from(ODD_VALUES)))
         else:
@@ -276,10 +296,13 @@ def test_records_replies_and_changes_are_as_the_schemas_say(schema_world, comman
 
     for message in schema_world.changelog.drain():
         assert not complaints("record.schema.json#change", json.loads(message.value))
-    manifests = [message for message in schema_world.exports.drain() if message.header("export-manifest")]
-    assert len(manifests) == sum("export" in reply for reply in replies)
-    for message in manifests:
-        assert not complaints("manifest.schema.json", json.loads(message.value))
+    messages = [message for message in schema_world.exports.drain() if message.header("export-manifest")]
+    manifests = [json.loads(message.value) for message in messages]
+    for manifest in manifests:
+        assert not complaints("manifest.schema.json", manifest)
+    by_source = {manifest["source"]: manifest for manifest in manifests}
+    promised = [reply["export"] for reply in replies if "export" in reply]
+    assert promised and promised == [by_source[manifest["source"]] for manifest in promised]
 
 
 # --- the C code's tables
@@ -337,8 +360,8 @@ def field_row(name, schema):
 
 def test_profile_fields_are_those_of_the_c_table(c_tables):
     record = SCHEMAS["record.schema.json"]
-    wanted = [field_row(name, record["$defs"][name]) for name in record["properties"]["profile"]["properties"] if name != "custom"]
-    assert wanted == c_tables["field"]
+    names = [name for name in record["properties"]["profile"]["properties"] if name != "custom"]
+    assert [field_row(name, record["$defs"][name]) for name in names] == c_tables["field"]
 
 
 def test_every_list_of_profile_fields_is_the_same(c_tables):

@@ -53,14 +53,14 @@ class World:
         self.settings["redis"]["port"] = self.redis_server.port
         self.daemons = []
         self.poster = Poster(kafka.address, names["commands"])
-        self.replies = Tap(kafka.address, names["replies"], *(topic for topic, _ in extra_topics))
+        self.by_source = {}
+        self.reply_taps = []
+        self.watch_replies(names["replies"], *(topic for topic, _ in extra_topics))
         self.changelog = Tap(kafka.address, names["changelog"])
         self.dead_letters = Tap(kafka.address, names["dead_letters"])
         self.exports = Tap(kafka.address, names["exports"])
         self.posted = []
         self.changes = []  # what the model expects on the changelog: (partition, key, value)
-        self.seen = 0
-        self.by_source = {}
         if start:
             self.daemon()
 
@@ -93,12 +93,17 @@ class World:
         self.posted.append(record)
         return record
 
+    def watch_replies(self, *topics):
+        self.reply_taps.append([Tap(self.kafka.address, *topics), 0])
+
     def messages_of(self, record):
         """All replies to a record that came so far."""
-        fresh = self.replies.since(self.seen)
-        self.seen += len(fresh)
-        for message in fresh:
-            self.by_source.setdefault(message.source(), []).append(message)
+        for place in self.reply_taps:
+            tap, seen = place
+            fresh = tap.since(seen)
+            place[1] += len(fresh)
+            for message in fresh:
+                self.by_source.setdefault(message.source(), []).append(message)
         return self.by_source.get((record.topic, record.partition, record.offset), [])
 
     def reply_to(self, record, seconds=15.0):
@@ -162,7 +167,8 @@ class World:
 
     def check_exactly_once(self):
         """One reply for each message that was posted, and none for anything else."""
-        self.replies.drain()
+        for tap, _ in self.reply_taps:
+            tap.drain()
         wanted = {(record.topic, record.partition, record.offset): record for record in self.posted}
         for record in self.posted:
             messages = self.messages_of(record)
@@ -183,7 +189,8 @@ class World:
         for daemon in self.daemons:
             if daemon.process:
                 daemon.kill()
-        for tap in (self.replies, self.changelog, self.dead_letters, self.exports):
+        replies = [tap for tap, _ in self.reply_taps]
+        for tap in (*replies, self.changelog, self.dead_letters, self.exports):
             tap.close()
         self.redis_server.close()
 

@@ -1,4 +1,4 @@
-/* Bytes ↔ trees: what is decoded to what, what is malformed and why, and that no message costs much. */
+/* Bytes to trees: what is decoded to what, what is malformed and why, and that no message costs much. */
 #include <jansson.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -364,158 +364,6 @@ static void test_both_encodings_alike(void **state)
     assert_string_equal(decoded_text(&arena, M, hex_bytes(&arena, msgpack)), expected);
 }
 
-static void test_choose(void **state)
-{
-    static const struct {
-        const char *content_type;
-        const char *value;
-        enum acd_encoding expected;
-    } rows[] = {
-        {NULL, "7b 7d", J},
-        {NULL, "80", M},
-        {NULL, "8f", M},
-        {NULL, "90", J},
-        {NULL, "7f", J},
-        {NULL, "de 0000", M},
-        {NULL, "df 00000000", M},
-        {NULL, "dd 00000000", J},
-        {NULL, "", J},
-        {"", "80", M},
-        {"application/json", "80", J},
-        {"Application/JSON; charset=utf-8", "80", J},
-        {"application/json;charset=utf-8", "80", J},
-        {" application/json ", "80", J},
-        {"application/msgpack", "7b 7d", M},
-        {"application/x-msgpack", "7b 7d", M},
-        {"application/vnd.msgpack ; v=1", "7b 7d", M},
-        {"application/octet-stream", "7b 7d", J},
-        {"application/octet-stream", "80", M},
-        {"application/jsonx", "80", M},
-        {"application/jso", "80", M},
-        {"json", "80", M},
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        enum acd_encoding actual =
-            acd_codec_choose(acd_slice_str(rows[i].content_type), hex_bytes(&arena, rows[i].value));
-
-        if (actual != rows[i].expected)
-            fail_msg("content type '%s', value %s: chose %s",
-                     rows[i].content_type ? rows[i].content_type : "", rows[i].value,
-                     acd_encoding_content_type(actual));
-    }
-}
-
-static void test_unframe(void **state)
-{
-    static const struct row rows[] = {
-        {"00 00000001 7b7d", "{}"},
-        {"00 ffffffff 7b7d", "{}"},
-        {"7b7d", "{}"},
-        {"00 00000001", "the value is empty; send a JSON object or a MessagePack map"},
-        {"00 000001", "the value is neither a JSON object nor a MessagePack map"},
-        {"00 00000001 00 00000001 7b7d", "the value is neither a JSON object nor a MessagePack map"},
-        {"00 00000001 80", "{}"},
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct acd_slice value = acd_codec_unframe(hex_bytes(&arena, rows[i].input));
-        enum acd_encoding encoding = acd_codec_choose(acd_slice(NULL, 0), value);
-
-        assert_string_equal(decoded_text(&arena, encoding, value), rows[i].expected);
-    }
-    assert_null(acd_codec_unframe(acd_slice(NULL, 0)).data);
-}
-
-static void test_escapes(void **state)
-{
-    static const struct {
-        struct acd_slice text;
-        const char *expected;
-    } rows[] = {
-        {ACD_LITERAL(""), "\"\""},
-        {ACD_LITERAL("plain é😀"), "\"plain é😀\""},
-        {ACD_LITERAL("\"\\/"), "\"\\\"\\\\/\""},
-        {ACD_LITERAL("a\nb\tc\rd\be\f"), "\"a\\nb\\tc\\rd\\be\\f\""},
-        {ACD_LITERAL("\0\x01\x0f\x10\x1f"), "\"\\u0000\\u0001\\u000f\\u0010\\u001f\""},
-        {ACD_LITERAL("x\x7f\xc2\x80y"), "\"x\x7f\xc2\x80y\""},
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct acd_writer writer;
-
-        acd_writer_init(&writer, J, &arena);
-        acd_writer_string(&writer, rows[i].text);
-        acd_buffer_add_char(&writer.buffer, '\0');
-        assert_string_equal(writer.buffer.data, rows[i].expected);
-    }
-}
-
-/* Longer than the writer's first block, with an escape every other byte: the room is reserved anew often. */
-static void test_strings_come_back(void **state)
-{
-    enum { BYTES = 100000 };
-    char *text = acd_arena_alloc(&arena, BYTES);
-
-    for (size_t i = 0; i < BYTES; i++)
-        text[i] = i % 2 ? 'x' : (char)(i / 2 % 128);
-    for (enum acd_encoding encoding = J; encoding <= M; encoding++) {
-        struct acd_writer writer;
-        struct acd_value value;
-
-        acd_writer_init(&writer, encoding, &arena);
-        acd_writer_map(&writer, 1);
-        acd_writer_key(&writer, "text");
-        acd_writer_string(&writer, acd_slice(text, BYTES));
-        acd_writer_end(&writer);
-        assert_null(acd_codec_decode(encoding, acd_buffer_slice(&writer.buffer), &arena, &value));
-        assert_true(acd_slice_equal(value.members[0].value.string, acd_slice(text, BYTES)));
-    }
-}
-
-static void write_all_kinds(struct acd_writer *writer)
-{
-    static const int64_t numbers[] = {0,     -1,        127,       128,       -32,      -33,
-                                      65536, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
-    const uint32_t count = sizeof(numbers) / sizeof(numbers[0]);
-
-    acd_writer_map(writer, 6);
-    acd_writer_key(writer, "numbers");
-    acd_writer_array(writer, count);
-    for (uint32_t i = 0; i < count; i++)
-        acd_writer_int(writer, numbers[i]);
-    acd_writer_end(writer);
-    acd_writer_key_slice(writer, acd_slice_str("a \"key\""));
-    acd_writer_map(writer, 1);
-    acd_writer_key(writer, "empty");
-    acd_writer_array(writer, 0);
-    acd_writer_end(writer);
-    acd_writer_end(writer);
-    acd_writer_key(writer, "yes");
-    acd_writer_bool(writer, true);
-    acd_writer_key(writer, "no");
-    acd_writer_bool(writer, false);
-    acd_writer_key(writer, "nothing");
-    acd_writer_null(writer);
-    acd_writer_key(writer, "at");
-    acd_writer_time(writer, 1795378148123);
-    acd_writer_end(writer);
-}
-
-static void test_writer(void **state)
-{
-    struct acd_writer writer;
-
-    for (enum acd_encoding encoding = J; encoding <= M; encoding++) {
-        acd_writer_init(&writer, encoding, &arena);
-        write_all_kinds(&writer);
-        assert_string_equal(decoded_text(&arena, encoding, acd_buffer_slice(&writer.buffer)),
-                            "{numbers:[0 -1 127 128 -32 -33 65536 2147483647 -2147483648 "
-                            "9223372036854775807 -9223372036854775808] a \"key\":{empty:[]} "
-                            "yes:true no:false nothing:null at:'2026-11-22T20:09:08.123Z'}");
-    }
-}
-
 /* jansson's memory is the arena's only while a message is decoded. */
 static void test_jansson_outside_of_a_decoding(void **state)
 {
@@ -581,11 +429,6 @@ int main(void)
         TEST(test_key_twice_among_many),
         TEST(test_long_string),
         TEST(test_both_encodings_alike),
-        TEST(test_choose),
-        TEST(test_unframe),
-        TEST(test_escapes),
-        TEST(test_strings_come_back),
-        TEST(test_writer),
         TEST(test_jansson_outside_of_a_decoding),
         TEST(test_threads),
     };

@@ -19,7 +19,8 @@ Logger.overrideLogger(['error', 'warn']);
 async function connect() {
   const client = new ClientKafka({
     client: { brokers: [brokers] },
-    consumer: { groupId: `nest-${app}` },
+    // A member learns that the other one has joined by its heartbeat, which waits for a fetch to end.
+    consumer: { groupId: `nest-${app}`, heartbeatInterval: 200, maxWaitTimeInMs: 100 },
   });
   client.subscribeToResponseOf(commands);
   await client.connect();

@@ -72,12 +72,14 @@ public final class SpringClient {
 
         int failed = 0;
         for (Map.Entry<String, Case> entry : cases.entrySet()) {
+            long start = System.nanoTime();
             try {
                 entry.getValue().run();
-                System.out.println("ok      " + entry.getKey());
+                long ms = TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - start);
+                System.out.println("ok " + entry.getKey() + ", " + ms + " ms");
             } catch (Exception | AssertionError problem) {
                 failed++;
-                System.out.println("FAILED  " + entry.getKey());
+                System.out.println("FAILED " + entry.getKey());
                 problem.printStackTrace(System.out);
             }
         }
@@ -196,6 +198,7 @@ public final class SpringClient {
         Client(ContainerProperties container, Serializer<V> serializer, Deserializer<V> deserializer)
             throws InterruptedException {
             container.setGroupId("spring-" + UUID.randomUUID());
+            container.setPollTimeout(100);
             Map<String, Object> producing = new HashMap<>();
             producing.put(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers);
             Map<String, Object> consuming = new HashMap<>();

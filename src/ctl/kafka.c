@@ -1,0 +1,108 @@
+/* Properties in three layers, and which of them accountctl insists on. */
+#include "kafka.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "terminal.h"
+
+#define ERROR_BYTES 512
+#define NAME_BYTES  128
+
+struct property {
+    const char *name; /* NULL ends a list */
+    const char *value;
+};
+
+/* Log lines repeat what the error callback tells, at the wrong moment for somebody who waits for an answer.
+ */
+static void drop_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+}
+
+static bool set(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    char error[ERROR_BYTES];
+
+    if (rd_kafka_conf_set(conf, name, value, error, sizeof(error)) == RD_KAFKA_CONF_OK)
+        return true;
+    acd_ctl_error("%s", error);
+    return false;
+}
+
+/* Sets "name=value". */
+static bool set_text(rd_kafka_conf_t *conf, const char *property)
+{
+    const char *equals = strchr(property, '=');
+    char name[NAME_BYTES];
+
+    if (!equals || equals - property >= NAME_BYTES) {
+        acd_ctl_error("%s: librdkafka's properties are given as NAME=VALUE", property);
+        return false;
+    }
+    (void)snprintf(name, sizeof(name), "%.*s", (int)(equals - property), property);
+    return set(conf, name, equals + 1);
+}
+
+static rd_kafka_t *create(const struct acd_ctl_kafka *kafka, rd_kafka_type_t type, const struct property *own)
+{
+    const struct acd_strings *shared = &kafka->settings->kafka.properties;
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    bool ok = set(conf, "client.id", "accountctl");
+    char error[ERROR_BYTES];
+    rd_kafka_t *rk = NULL;
+
+    for (uint32_t i = 0; ok && i < shared->count; i++)
+        ok = set_text(conf, shared->items[i]);
+    for (uint32_t i = 0; ok && i < kafka->args->property_count; i++)
+        ok = set_text(conf, kafka->args->properties[i]);
+    ok = ok && set(conf, "bootstrap.servers", kafka->settings->kafka.brokers);
+    for (; ok && own->name; own++)
+        ok = set(conf, own->name, own->value);
+    rd_kafka_conf_set_opaque(conf, kafka->opaque);
+    rd_kafka_conf_set_log_cb(conf, drop_log);
+    rd_kafka_conf_set_error_cb(conf, kafka->trouble);
+    if (type == RD_KAFKA_PRODUCER)
+        rd_kafka_conf_set_dr_msg_cb(conf, kafka->delivered);
+    if (ok) {
+        rk = rd_kafka_new(type, conf, error, sizeof(error));
+        if (!rk)
+            acd_ctl_error("%s", error);
+    }
+    if (!rk)
+        rd_kafka_conf_destroy(conf);
+    return rk;
+}
+
+rd_kafka_t *acd_ctl_kafka_consumer(const struct acd_ctl_kafka *kafka)
+{
+    static const struct property own[] = {
+        {"isolation.level", "read_committed"},
+        {"allow.auto.create.topics", "false"},
+        /* Where the noted end is gone because the topic was emptied, what is left came after it. */
+        {"auto.offset.reset", "earliest"},
+        /* Some brokers answer an idle fetch only when its wait is over, even if a message came. */
+        {"fetch.wait.max.ms", "100"},
+        {NULL, NULL},
+    };
+
+    return create(kafka, RD_KAFKA_CONSUMER, own);
+}
+
+rd_kafka_t *acd_ctl_kafka_producer(const struct acd_ctl_kafka *kafka)
+{
+    char timeout[16];
+    const struct property own[] = {
+        {"enable.idempotence", "true"},
+        /* As Kafka's own clients do, so that all of an account's commands share a partition. */
+        {"partitioner", "murmur2_random"},
+        {"linger.ms", "0"},
+        /* What is not posted when we give up must not be posted after. */
+        {"message.timeout.ms", timeout},
+        {NULL, NULL},
+    };
+
+    (void)snprintf(timeout, sizeof(timeout), "%d", kafka->args->timeout_ms);
+    return create(kafka, RD_KAFKA_PRODUCER, own);
+}

@@ -1,0 +1,232 @@
+/* accountctl: from the command line to the exit status. */
+#include <jansson.h>
+#include <locale.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "accountd/settings.h"
+#include "args.h"
+#include "client.h"
+#include "export.h"
+#include "list.h"
+#include "render.h"
+#include "request.h"
+#include "terminal.h"
+#include "usage.h"
+
+/* What a command needs to run. */
+struct session {
+    struct acd_ctl_args args;
+    struct acd_settings settings;
+    struct acd_ctl_client *client;
+};
+
+/* Posts one command and reads its reply, which is printed here when it is wanted as it came. The caller owns
+ * `*out`, which is NULL when there is none. */
+static enum acd_ctl_exit call(struct session *session, const char *after, json_t **out)
+{
+    const struct acd_ctl_args *args = &session->args;
+    json_t *request = acd_ctl_request_build(args, after);
+    char *text = json_dumps(request, JSON_COMPACT);
+    rd_kafka_message_t *message;
+    enum acd_ctl_exit result;
+
+    *out = NULL;
+    json_decref(request);
+    if (!text) {
+        acd_ctl_error("out of memory");
+        return ACD_CTL_FAILED;
+    }
+    result =
+        acd_ctl_client_call(session->client, acd_slice_str(args->account_count ? args->accounts[0] : NULL),
+                            acd_slice_str(text), &message);
+    free(text);
+    if (result != ACD_CTL_OK)
+        return result;
+    if (args->json) {
+        if (isatty(STDOUT_FILENO))
+            acd_ctl_put_json(stdout, acd_slice(message->payload, message->len));
+        else
+            (void)fwrite(message->payload, 1, message->len, stdout);
+        (void)fputc('\n', stdout);
+    }
+    *out = json_loadb(message->payload, message->len, JSON_ALLOW_NUL, NULL);
+    rd_kafka_message_destroy(message);
+    if (*out)
+        return ACD_CTL_OK;
+    acd_ctl_error("the reply is not JSON");
+    return ACD_CTL_FAILED;
+}
+
+static enum acd_ctl_exit run_accounts(struct session *session)
+{
+    json_t *reply;
+    enum acd_ctl_exit result = call(session, NULL, &reply);
+
+    if (result != ACD_CTL_OK)
+        return result;
+    if (!session->args.json)
+        acd_ctl_render_results(stdout, &session->args, reply);
+    result = acd_ctl_status(reply);
+    json_decref(reply);
+    return result;
+}
+
+static enum acd_ctl_exit run_delete(struct session *session)
+{
+    const struct acd_ctl_args *args = &session->args;
+    int answer;
+    int rest;
+
+    if (args->account_count == 1 || args->confirm || args->dry_run)
+        return run_accounts(session);
+    (void)fprintf(stderr, "delete %u accounts of app ", args->account_count);
+    acd_ctl_put(stderr, acd_slice_str(args->app));
+    (void)fputs("? [y/N] ", stderr);
+    answer = getchar();
+    for (rest = answer; rest != '\n' && rest != EOF;)
+        rest = getchar();
+    if (answer == 'y' || answer == 'Y')
+        return run_accounts(session);
+    acd_ctl_error("nothing deleted");
+    return ACD_CTL_FAILED;
+}
+
+static enum acd_ctl_exit run_list(struct session *session)
+{
+    struct acd_ctl_table table = {0};
+    enum acd_ctl_exit result;
+    json_t *last = NULL;
+    bool more;
+
+    do {
+        json_t *reply;
+        struct acd_slice next = acd_ctl_text(last, "next");
+
+        result = call(session, next.data ? next.data : session->args.after, &reply);
+        json_decref(last);
+        last = reply;
+        if (result != ACD_CTL_OK)
+            break;
+        result = acd_ctl_status(reply);
+        if (result == ACD_CTL_OK && !session->args.json)
+            acd_ctl_table_page(&table, stdout, reply);
+        else if (!session->args.json)
+            acd_ctl_render_results(stdout, &session->args, reply);
+        more = session->args.all && acd_ctl_text(reply, "next").data;
+    } while (result == ACD_CTL_OK && more);
+    if (result == ACD_CTL_OK && !session->args.json)
+        acd_ctl_table_end(&table, stdout, last);
+    json_decref(last);
+    return result;
+}
+
+static enum acd_ctl_exit run_export(struct session *session)
+{
+    json_t *reply;
+    enum acd_ctl_exit result = call(session, NULL, &reply);
+
+    if (result != ACD_CTL_OK)
+        return result;
+    result = acd_ctl_status(reply);
+    if (!session->args.json)
+        acd_ctl_render_results(stdout, &session->args, reply);
+    if (result != ACD_CTL_FAILED) {
+        enum acd_ctl_exit fetched = acd_ctl_export_fetch(session->client, &session->args, reply);
+
+        result = fetched == ACD_CTL_OK ? result : fetched;
+    }
+    json_decref(reply);
+    return result;
+}
+
+static enum acd_ctl_exit (*const runs[ACD_CTL_COMMAND_COUNT])(struct session *) = {
+    [ACD_CTL_CREATE] = run_accounts, [ACD_CTL_EDIT] = run_accounts, [ACD_CTL_DELETE] = run_delete,
+    [ACD_CTL_GET] = run_accounts,    [ACD_CTL_LIST] = run_list,     [ACD_CTL_EXPORT] = run_export,
+};
+
+static bool replace(char **text, const char *other)
+{
+    char *copy = other ? strdup(other) : *text;
+
+    if (!copy)
+        return false;
+    if (other)
+        free(*text);
+    *text = copy;
+    return true;
+}
+
+/* Defaults, environment, file, command line: what comes later counts. */
+static enum acd_ctl_exit read_settings(struct session *session)
+{
+    const char *brokers = getenv("ACCOUNTCTL_BROKERS");
+    struct acd_ctl_args *args = &session->args;
+
+    if (!args->app)
+        args->app = getenv("ACCOUNTCTL_APP");
+    if (acd_settings_default(&session->settings) ||
+        !replace(&session->settings.kafka.brokers, brokers && *brokers ? brokers : NULL)) {
+        acd_ctl_error("out of memory");
+        return ACD_CTL_FAILED;
+    }
+    if (args->config && acd_settings_read(&session->settings, args->config, stderr))
+        return ACD_CTL_USAGE;
+    return replace(&session->settings.kafka.brokers, args->brokers) ? ACD_CTL_OK : ACD_CTL_FAILED;
+}
+
+static enum acd_ctl_exit check(const struct acd_ctl_args *args)
+{
+    bool many = args->command == ACD_CTL_DELETE && args->account_count > 1;
+    enum acd_ctl_exit result = acd_ctl_request_check(args);
+
+    if (result == ACD_CTL_OK && args->command == ACD_CTL_EXPORT)
+        result = acd_ctl_export_check(args);
+    if (result == ACD_CTL_OK && many && !args->confirm && !args->dry_run && !isatty(STDIN_FILENO)) {
+        acd_ctl_error("delete: %u accounts are deleted only with --confirm", args->account_count);
+        result = ACD_CTL_USAGE;
+    }
+    return result;
+}
+
+static enum acd_ctl_exit run(struct session *session)
+{
+    const struct acd_ctl_args *args = &session->args;
+    enum acd_ctl_exit result = read_settings(session);
+
+    if (result == ACD_CTL_OK)
+        result = check(args);
+    if (result == ACD_CTL_OK)
+        result =
+            acd_ctl_client_open(&session->client, &session->settings, args, args->command == ACD_CTL_EXPORT);
+    if (result == ACD_CTL_OK)
+        result = runs[args->command](session);
+    acd_ctl_client_close(session->client);
+    acd_settings_free(&session->settings);
+    return result;
+}
+
+int main(int argc, char **argv)
+{
+    struct session session = {0};
+    enum acd_ctl_exit result;
+
+    /* For the width of characters only: numbers stay as C writes them. */
+    (void)setlocale(LC_CTYPE, "");
+    result = acd_ctl_args_read(&session.args, argc, argv);
+    if (result == ACD_CTL_OK && session.args.help)
+        acd_ctl_usage(stdout, session.args.command);
+    else if (result == ACD_CTL_OK && session.args.version)
+        (void)puts("accountctl " ACD_VERSION);
+    else if (result == ACD_CTL_OK)
+        result = run(&session);
+    acd_ctl_args_free(&session.args);
+    if (fflush(stdout) || ferror(stdout)) {
+        acd_ctl_error("stdout cannot be written to");
+        result = result == ACD_CTL_OK ? ACD_CTL_FAILED : result;
+    }
+    return (int)result;
+}

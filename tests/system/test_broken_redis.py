@@ -1,0 +1,177 @@
+"""Connections to Redis that break at the worst moment, a command that kills, a Redis that lost its memory."""
+
+import time
+
+import pytest
+
+from proxy import Proxy
+from servers import wait_for
+
+pytestmark = pytest.mark.long
+
+CREATE = {"op": "create", "app": "demo"}
+
+
+@pytest.fixture
+def behind(world):
+    """A world whose daemon reaches Redis through a proxy; the daemon is not started yet."""
+    proxies = []
+
+    def make(**how):
+        here = world(start=False, **how)
+        proxies.append(Proxy(here.redis_server.port))
+        here.daemon(start=False, redis={"port": proxies[0].port})
+        return here, proxies[0]
+
+    yield make
+    for proxy in proxies:
+        proxy.close()
+
+
+def answer_lost(connection):
+    """The commit takes effect, its answer never arrives."""
+    connection.forward()
+    connection.await_answer()
+    connection.cut()
+
+
+def call_lost(connection):
+    """The commit never arrives."""
+    connection.cut()
+
+
+def call_late(connection):
+    """The daemon sees the connection break; the commit takes effect only after that."""
+    connection.cut_client()
+    time.sleep(0.3)
+    connection.server.sendall(connection.held)
+    connection.held = b""
+    connection.await_answer()
+    connection.server.close()
+
+
+@pytest.mark.parametrize("fault", [answer_lost, call_lost, call_late])
+def test_a_connection_that_breaks_at_the_commit(behind, fault):
+    here, proxy = behind(settings={"worker": {"threads": 2, "batch_max": 10}})
+    here.daemons[0].start()
+    here.ask({**CREATE, "account": "counter"})
+    broken = []
+    for turn in range(5):
+        name = f"victim-{turn}"
+
+        def act(connection):
+            proxy.needle = None
+            broken.append(name)
+            fault(connection)
+
+        proxy.step_in(name.encode(), act)
+        commands = []
+        for step in range(20):
+            commands.append({"op": "edit", "app": "demo", "account": "counter", "profile": {"level": turn * 100 + step}})
+            if step == 11:
+                commands.append({**CREATE, "account": name, "profile": {"level": turn}})
+        here.send(*commands)
+    assert len(broken) == 5, "the proxy did not see the commits"
+    here.check_exactly_once()
+    here.check_changelog()
+    here.check_redis()
+    here.daemons[0].stop()
+
+
+def killed_at_the_commit_of(here, proxy, name):
+    """Restarts the daemon as often as it is killed at that commit; returns how often that was."""
+    daemon = here.daemons[0]
+    kills = []
+
+    def act(connection):
+        kills.append(time.monotonic())
+        daemon.process.kill()
+        connection.cut()
+
+    proxy.step_in(name, act)
+    daemon.start(ready=False)
+
+    def all_answered():
+        if not daemon.running():
+            assert len(kills) < 20, f"killed {len(kills)} times, and still tried\n{here.logs()}"
+            daemon.process.wait()
+            daemon.start(ready=False)
+        return all(here.messages_of(record) for record in here.posted)
+
+    wait_for(lambda: f"all replies, {len(kills)} kills\n{here.logs()}", all_answered, 90)
+    return len(kills)
+
+
+def test_a_command_that_ends_the_process_three_times(behind):
+    here, proxy = behind(partitions=1)
+    record = here.post({**CREATE, "account": "poison"}, key=b"key", headers=[("h", b"v")])
+    here.poster.flush()
+    assert killed_at_the_commit_of(here, proxy, b"poison") == 3
+    refused = here.messages_of(record)[0].body()
+    assert (refused["status"], refused["error"]["code"]) == ("error", "internal")
+    letter = here.dead_letters.wait(1, what="dead letters")[0]
+    assert (letter.key, letter.value, letter.headers[0]) == (b"key", record.value, ("h", b"v"))
+    assert letter.header("accountd-error-code") == b"internal"
+    assert here.redis.exists("acct:{demo}:poison") == 0
+    # The line goes on, and the same command later, when nothing kills, is served.
+    proxy.needle = None
+    here.daemons[0].wait_ready()
+    assert here.ask({**CREATE, "account": "good"}).reply["revision"] == 1
+    assert here.ask({**CREATE, "account": "poison"}).reply["revision"] == 1
+    here.check_exactly_once()
+    here.check_redis()
+    assert len(here.dead_letters.drain()) == 1
+
+
+def test_only_the_command_that_kills_is_set_aside(behind):
+    """Its neighbours in the batch are innocent, and are served."""
+    here, proxy = behind(partitions=1)
+    names = ["before-1", "before-2", "poison", "after-1", "after-2"]
+    records = {name: here.post({**CREATE, "account": name}) for name in names}
+    here.poster.flush()
+    killed_at_the_commit_of(here, proxy, b"poison")
+    codes = {name: here.messages_of(record)[0].body().get("error", {}).get("code") for name, record in records.items()}
+    assert codes == {**dict.fromkeys(names), "poison": "internal"}
+    here.check_exactly_once()
+    assert sorted(here.redis.zrange("accounts:{demo}", 0, -1)) == sorted(set(names) - {"poison"})
+
+
+def emptied(here):
+    here.redis.flushall()
+
+
+def restarted_without_persistence(here):
+    here.redis_server.kill()
+    here.redis_server.start()
+
+
+@pytest.mark.parametrize("loss", [emptied, restarted_without_persistence])
+@pytest.mark.parametrize("running", [True, False])
+def test_a_redis_that_is_not_whole_is_not_served(world, loss, running):
+    here = world(partitions=1)
+    daemon = here.daemons[0]
+    here.ask({**CREATE, "account": "a"})
+    if not running:
+        daemon.stop()
+    loss(here)
+    record = here.post({**CREATE, "account": "a"})
+    get = here.post({"op": "get", "app": "demo", "account": "a"})
+    here.poster.flush()
+    said = daemon.log()
+    if not running:
+        daemon.start(ready=False)
+
+    def refuses():
+        assert daemon.running(), here.logs()
+        status, text = daemon.http("/readyz")
+        return status == 503 and len(daemon.log()) > len(said) and text.strip()
+
+    text = wait_for(lambda: f"not ready: {daemon.http('/readyz')}\n{here.logs()}", refuses, 20)
+    assert "redis" in text.lower() or "incarnation" in text.lower(), text
+    assert "redis" in daemon.log()[len(said) :].lower()
+    # It must not answer from an empty memory; two seconds are many times what an answer takes.
+    time.sleep(2)
+    assert not here.messages_of(record) and not here.messages_of(get)
+    assert daemon.http("/readyz")[0] == 503
+    assert here.redis.exists("acct:{demo}:a") == 0
+    daemon.stop()

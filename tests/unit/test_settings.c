@@ -1,0 +1,258 @@
+/* The settings: defaults, every kind of mistake with the line it is on, printing, and the sample file. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "accountd/settings.h"
+
+/* Reads a text as the file a.conf; the messages are the caller's to free. */
+static char *read_text(const char *text, struct acd_settings *settings, int *result)
+{
+    char *errors = NULL;
+    size_t len = 0;
+    FILE *stream = open_memstream(&errors, &len);
+    FILE *file = fopen("a.conf", "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(acd_settings_default(settings), 0);
+    *result = acd_settings_read(settings, "a.conf", stream);
+    fclose(stream);
+    unlink("a.conf");
+    return errors;
+}
+
+static char *print_text(const struct acd_settings *settings)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *stream = open_memstream(&text, &len);
+
+    acd_settings_print(settings, stream);
+    fclose(stream);
+    return text;
+}
+
+static void test_mistakes(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *errors;
+    } table[] = {
+        {"", ""},
+        {"kafka: { broker = \"a:1\"; };",
+         "a.conf:1: unknown setting 'kafka.broker', did you mean 'brokers'?\n"},
+        {"\nkafak: { };", "a.conf:2: unknown setting 'kafak', did you mean 'kafka'?\n"},
+        {"brokers = \"a:1\";", "a.conf:1: unknown setting 'brokers', did you mean 'kafka.brokers'?\n"},
+        {"http: { threads = 2; };",
+         "a.conf:1: unknown setting 'http.threads', did you mean 'worker.threads'?\n"},
+        {"log: { apps = []; };", "a.conf:1: unknown setting 'log.apps', did you mean 'apps'?\n"},
+        {"something_else_entirely = 1;", "a.conf:1: unknown setting 'something_else_entirely'\n"},
+        {"kafka = 1;", "a.conf:1: kafka must be a group, as kafka: { … };, not an integer\n"},
+        {"redis: { port = \"6379\"; };",
+         "a.conf:1: redis.port must be an integer from 1 to 65535, not a string\n"},
+        {"redis: { port = 6379.0; };",
+         "a.conf:1: redis.port must be an integer from 1 to 65535, not a number with a fraction\n"},
+        {"redis: { port = true; };",
+         "a.conf:1: redis.port must be an integer from 1 to 65535, not a boolean\n"},
+        {"redis: { port = 65536; };", "a.conf:1: redis.port must be from 1 to 65535, not 65536\n"},
+        {"redis: { port = 99999999999L; };",
+         "a.conf:1: redis.port must be from 1 to 65535, not 99999999999\n"},
+        {"redis: {\n  host = 1;\n};",
+         "a.conf:2: redis.host must be a string (in double quotes), not an integer\n"},
+        {"redis: { host = \"\"; };", "a.conf:1: redis.host must not be empty\n"},
+        {"redis: { socket = \"run/redis\"; };",
+         "a.conf:1: redis.socket: 'run/redis' must be an absolute path\n"},
+        {"redis: { key_prefix = \"a{b}\"; };", "a.conf:1: redis.key_prefix: 'a{b}' must hold neither braces "
+                                               "(they choose the slot of a key) nor control "
+                                               "characters\n"},
+        {"apps = \"demo\";", "a.conf:1: apps must be a list of strings, as [ \"a\", \"b\" ], not a string\n"},
+        {"apps = [ 1 ];", "a.conf:1: apps must hold strings (in double quotes), not an integer\n"},
+        {"apps = ( \"ok\",\n \"a b\", \"\" );",
+         "a.conf:2: apps: 'a b' is no app name: 1 to 32 letters, digits, underscores and hyphens\n"
+         "a.conf:2: apps must not hold an empty string\n"},
+        {"kafka: { brokers = \"a:1, b:1\"; };",
+         "a.conf:1: kafka.brokers: 'a:1, b:1' must be HOST:PORT, or several "
+         "separated by commas and without blanks\n"},
+        {"kafka: { commands = \"a/b\"; };",
+         "a.conf:1: kafka.commands: 'a/b' is no topic name: 1 to 249 letters, "
+         "digits, dots, underscores and hyphens\n"},
+        {"kafka: { commands = \"..\"; };",
+         "a.conf:1: kafka.commands: '..' is no topic name: 1 to 249 letters, "
+         "digits, dots, underscores and hyphens\n"},
+        {"kafka: { commands = \"__x\"; };",
+         "a.conf:1: kafka.commands: '__x' begins with __, as only Kafka's own topics do\n"},
+        {"kafka: {\n commands = \"account.replies\"; };",
+         "a.conf:2: kafka.commands: 'account.replies' is kafka.replies already\n"},
+        {"kafka: {\n commands = \"x\";\n exports = \"x\"; };",
+         "a.conf:3: kafka.exports: 'x' is kafka.commands already\n"},
+        {"kafka: { reply_topics = [ \"^a(b$\" ]; };", "a.conf:1: kafka.reply_topics: '^a(b$' is no POSIX "
+                                                      "extended regular expression: Unmatched ( or \\(\n"},
+        {"kafka: { reply_topics = [ \"^a\" ]; };",
+         "a.conf:1: kafka.reply_topics: '^a' must end with $, since it must match the whole name\n"},
+        {"kafka: { reply_topics = [ \"account.commands\" ]; };",
+         "a.conf:1: kafka.reply_topics: 'account.commands' is kafka.commands and never takes replies\n"},
+        {"kafka: { reply_topics = [ \"account.replies\", \"a.b\", \"^r\\\\.[a-z]+$\" ]; };", ""},
+        {"kafka: { properties = [ \"linger.ms\" ]; };",
+         "a.conf:1: kafka.properties: 'linger.ms' must be \"name=value\"\n"},
+        {"kafka: { properties = [ \"no.such=1\" ]; };",
+         "a.conf:1: kafka.properties: 'no.such' is refused by "
+         "librdkafka: No such configuration property: \"no.such\"\n"},
+        {"kafka: { properties = [ \"bootstrap.servers=a:1\", \"isolation.level=read_uncommitted\" ]; };",
+         "a.conf:1: kafka.properties: 'bootstrap.servers' cannot be set: use kafka.brokers\n"
+         "a.conf:1: kafka.properties: 'isolation.level' cannot be set: messages of aborted transactions must "
+         "not be "
+         "read\n"},
+        {"kafka: { properties = [ \"linger.ms=5\", \"security.protocol=ssl\" ]; };", ""},
+        {"http: { listen = \"localhost:9464\"; };",
+         "a.conf:1: http.listen: 'localhost:9464' must be ADDRESS:PORT, as "
+         "127.0.0.1:9464 or [::1]:9464\n"},
+        {"http: { listen = \"9464\"; };",
+         "a.conf:1: http.listen: '9464' must be ADDRESS:PORT, as 127.0.0.1:9464 or [::1]:9464\n"},
+        {"http: { listen = \"127.0.0.1:65536\"; };",
+         "a.conf:1: http.listen: '127.0.0.1:65536' must be ADDRESS:PORT, as 127.0.0.1:9464 or [::1]:9464\n"},
+        {"http: { listen = \"::1:80\"; };",
+         "a.conf:1: http.listen: '::1:80' must be ADDRESS:PORT, as 127.0.0.1:9464 or [::1]:9464\n"},
+        {"http: { listen = \"[::1]:80\"; };", ""},
+        {"log: { level = \"loud\"; format = \"xml\"; };",
+         "a.conf:1: log.level: 'loud' must be error, warning, info or debug\n"
+         "a.conf:1: log.format: 'xml' must be text or json\n"},
+        {"worker: {\n threads 2;\n};", "a.conf:2: syntax error\n"},
+        {"worker: { threads = 1; threads = 2; };", "a.conf:1: duplicate setting name\n"},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct acd_settings settings;
+        int result;
+        char *errors = read_text(table[i].text, &settings, &result);
+
+        if (strcmp(errors, table[i].errors) != 0)
+            fail_msg("%s\n got: %s\nwant: %s", table[i].text, errors, table[i].errors);
+        assert_int_equal(result, table[i].errors[0] ? -1 : 0);
+        acd_settings_free(&settings);
+        free(errors);
+    }
+}
+
+static void test_values(void **state)
+{
+    struct acd_settings settings;
+    int result;
+    char *errors = read_text("kafka: { brokers = \"b:1,c:2\"; reply_topics = [ \"r\" ];\n"
+                             "  properties = [ \"linger.ms=5\", \"sasl.password=p\\\"w\" ]; };\n"
+                             "redis: { port = 1; key_prefix = \"a\\\\b:\\\"\"; }; apps = [ \"x\", \"y\" ];\n"
+                             "worker: { threads = 8; };",
+                             &settings, &result);
+    struct acd_settings again;
+    char *printed;
+    char *printed_again;
+
+    assert_string_equal(errors, "");
+    assert_int_equal(result, 0);
+    assert_string_equal(settings.kafka.brokers, "b:1,c:2");
+    assert_string_equal(settings.kafka.group, "accountd");
+    assert_int_equal(settings.kafka.properties.count, 2);
+    assert_string_equal(settings.redis.key_prefix, "a\\b:\"");
+    assert_int_equal(settings.redis.port, 1);
+    assert_int_equal(settings.apps.count, 2);
+    assert_string_equal(settings.apps.items[1], "y");
+    assert_int_equal(settings.worker.threads, 8);
+
+    printed = print_text(&settings);
+    assert_null(strstr(printed, "p\\\"w"));
+    assert_non_null(strstr(printed, "\"sasl.password=(hidden)\""));
+    free(errors);
+    errors = read_text(printed, &again, &result);
+    assert_string_equal(errors, "");
+    printed_again = print_text(&again);
+    assert_string_equal(printed, printed_again);
+    free(printed);
+    free(printed_again);
+    free(errors);
+    acd_settings_free(&settings);
+    acd_settings_free(&again);
+}
+
+/* The sample is what --print-config prints of the defaults, and reading it changes none of them. */
+static void test_sample(void **state)
+{
+    static char sample[65536];
+    FILE *file = fopen(ACD_SOURCE_DIR "/docs/accountd.conf", "r");
+    struct acd_settings defaults;
+    struct acd_settings settings;
+    char *printed;
+    char *errors;
+    int result;
+
+    assert_non_null(file);
+    sample[fread(sample, 1, sizeof(sample) - 1, file)] = '\0';
+    fclose(file);
+    assert_int_equal(acd_settings_default(&defaults), 0);
+    printed = print_text(&defaults);
+    assert_string_equal(sample, printed);
+    free(printed);
+    errors = read_text(sample, &settings, &result);
+    assert_string_equal(errors, "");
+    printed = print_text(&settings);
+    assert_string_equal(sample, printed);
+    free(printed);
+    free(errors);
+    acd_settings_free(&defaults);
+    acd_settings_free(&settings);
+}
+
+static void test_files(void **state)
+{
+    static const struct {
+        const char *file;
+        const char *errors;
+    } table[] = {
+        {"/nonexistent/a.conf", "/nonexistent/a.conf: cannot be read: No such file or directory\n"},
+        {"/", "/: cannot be read: Is a directory\n"},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct acd_settings settings;
+        char errors[256] = "";
+        FILE *stream = fmemopen(errors, sizeof(errors), "w");
+
+        assert_int_equal(acd_settings_default(&settings), 0);
+        assert_int_equal(acd_settings_read(&settings, table[i].file, stream), -1);
+        fclose(stream);
+        assert_string_equal(errors, table[i].errors);
+        acd_settings_free(&settings);
+    }
+}
+
+/* Files are written into a directory that is the test's own. */
+static int enter_directory(void **state)
+{
+    static char path[] = "/tmp/accountd-test-XXXXXX";
+
+    *state = path;
+    return mkdtemp(path) && chdir(path) == 0 ? 0 : -1;
+}
+
+static int leave_directory(void **state)
+{
+    return chdir("/") == 0 && rmdir(*state) == 0 ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_sample),
+        cmocka_unit_test(test_files),
+    };
+
+    return cmocka_run_group_tests(tests, enter_directory, leave_directory);
+}
