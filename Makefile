@@ -34,6 +34,7 @@ FORMATTED := $(shell find src include tests/unit -name '*.[ch]' 2>/dev/null)
 
 object = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
 LIB := $(BUILD)/libaccountd.a
+CTL_LIB := $(BUILD)/libaccountctl.a
 FUNCTIONS := $(BUILD)/gen/functions_lua.h
 
 .PHONY: all deps demo check check-unit check-system check-asan format tidy install clean help force
@@ -84,8 +85,8 @@ install: all ## into $(DESTDIR)$(PREFIX); an existing configuration stays
 	sed -e 's|/usr/bin/|$(PREFIX)/bin/|' -e 's|/etc/|$(SYSCONFDIR)/|' systemd/accountd.service \
 		> $(DESTDIR)$(PREFIX)/lib/systemd/system/accountd.service
 
-clean: ## remove what was built
-	rm -rf $(BUILD) build-asan
+clean: ## remove what was built, but not what was fetched
+	rm -rf $(BUILD)/obj $(BUILD)/unit $(BUILD)/gen $(BUILD)/flags $(BUILD)/*.a $(BUILD)/accountd $(BUILD)/accountctl build-asan
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
@@ -95,12 +96,14 @@ $(BUILD)/accountd: $(call object,$(DAEMON_SOURCES)) $(LIB)
 	@echo "  LD $@"
 	@$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
-$(BUILD)/accountctl: $(call object,$(CTL_SOURCES)) $(LIB)
+$(BUILD)/accountctl: $(call object,src/ctl/main.c) $(CTL_LIB) $(LIB)
 	@echo "  LD $@"
 	@$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 
 # Made anew as a whole, so that no object of a removed source stays in it.
 $(LIB): $(call object,$(LIB_SOURCES))
+$(CTL_LIB): $(call object,$(filter-out src/ctl/main.c,$(CTL_SOURCES)))
+$(LIB) $(CTL_LIB):
 	@rm -f $@
 	@echo "  AR $@"
 	@$(AR) rcs $@ $^
@@ -115,7 +118,7 @@ $(BUILD)/unit/%.o: tests/unit/%.c $(BUILD)/flags
 	@echo "  CC $<"
 	@$(CC) $(FLAGS) -Itests/unit -DACD_SOURCE_DIR='"$(CURDIR)"' -MMD -MP -c -o $@ $<
 
-$(BUILD)/unit/test_%: $(BUILD)/unit/test_%.o $(SUPPORT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%.o) $(LIB)
+$(BUILD)/unit/test_%: $(BUILD)/unit/test_%.o $(SUPPORT_SOURCES:tests/unit/%.c=$(BUILD)/unit/%.o) $(CTL_LIB) $(LIB)
 	@echo "  LD $@"
 	@$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 

@@ -15,8 +15,8 @@
 /* Blocks the signals that acd_daemon_run waits for; to be called before any thread is started. */
 void acd_daemon_prepare(void);
 
-/* Serves until SIGTERM or SIGINT, and returns the exit code. `embedded`: the brokers are librdkafka's mock cluster,
- * and stdout is told when commands are served. */
+/* Serves until SIGTERM or SIGINT, and returns the exit code. `embedded`: the brokers are librdkafka's mock
+ * cluster, and stdout is told when commands are served. */
 int acd_daemon_run(const struct acd_settings *settings, bool embedded);
 
 #endif

@@ -68,7 +68,7 @@ static bool is_change(enum acd_op op)
 
 static void write_refusal(struct acd_writer *writer, const struct acd_refusal *refusal)
 {
-    bool blames = refusal->field.len > 0;
+    bool blames = refusal->field.data != NULL;
     bool conflict = refusal->code == ACD_REVISION_CONFLICT;
 
     acd_writer_map(writer, 2U + blames + conflict);

@@ -26,6 +26,7 @@ class Poster:
         self.producer = Producer(
             {
                 "bootstrap.servers": brokers,
+                "log_level": 0,
                 "enable.idempotence": True,
                 "linger.ms": 1,
                 "message.max.bytes": 10_000_000,
@@ -92,6 +93,7 @@ class Tap:
         self.lock = threading.Lock()
         common = {
             "bootstrap.servers": brokers,
+            "log_level": 0,
             "group.id": "tap",
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
