@@ -123,7 +123,7 @@ static void take_from(struct acd_worker *worker, struct batch *batch, struct par
 
     if (!partition->proven && limit > 1 && partition->careful)
         limit = 1;
-    for (uint32_t n = 0; n < limit && room->bytes > 0; n++) {
+    for (uint32_t n = 0; n < limit && room->bytes > 0 && worker->arena.allocated < BATCH_MEMORY_MAX; n++) {
         struct item *item = &batch->items[batch->item_count];
         struct part *part;
 
@@ -150,9 +150,10 @@ void acd_batch_take(struct acd_worker *worker, struct batch *batch)
 
     *batch = (struct batch){0};
     acd_state_init(&batch->state, &worker->arena, expected);
-    batch->items = acd_arena_calloc(&worker->arena, (size_t)room.records + 1, sizeof(*batch->items));
+    batch->items = acd_arena_calloc(&worker->arena, (size_t)expected + 1, sizeof(*batch->items));
     batch->parts = acd_arena_calloc(&worker->arena, worker->partition_count, sizeof(*batch->parts));
-    for (uint32_t i = 0; i < worker->partition_count && room.records > 0; i++) {
+    for (uint32_t i = 0;
+         i < worker->partition_count && room.records > 0 && worker->arena.allocated < BATCH_MEMORY_MAX; i++) {
         struct partition *partition = &worker->partitions[(worker->turn + i) % worker->partition_count];
 
         if (partition->phase == RUNNING && partition->queued)

@@ -2,6 +2,7 @@
  */
 #include "accountd/daemon.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,9 @@
 
 /* Between two looks at whether everything is served; and between tries to find the topics. */
 #define LOOK_EVERY_MS 250
+
+/* Blocks of this size are taken from the system one by one. */
+#define LARGE_BLOCK_BYTES (1024 * 1024)
 
 struct daemon {
     const struct acd_settings *settings;
@@ -46,6 +50,10 @@ void acd_daemon_prepare(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     /* A connection that breaks while it is written to is an error to handle, not a reason to die. */
     signal(SIGPIPE, SIG_IGN);
+    /* Large blocks go back to the system at once, whatever came before: without this malloc learns from one
+     * large command to keep its memory. */
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES);
+    mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK_BYTES);
 }
 
 /* Waits a little for a signal to stop. */
@@ -106,8 +114,8 @@ static int wait_for_topics(struct daemon *daemon, const sigset_t *signals)
     char error[512] = "";
     enum acd_check check;
 
-    while ((check = acd_topics_check(daemon->shared.topics, &daemon->shared.own, error, sizeof(error))) !=
-           ACD_CHECK_OK) {
+    while ((check = acd_topics_check(daemon->shared.topics, daemon->shared.embedded, &daemon->shared.own,
+                                     error, sizeof(error))) != ACD_CHECK_OK) {
         if (check == ACD_CHECK_REFUSE) {
             acd_log(ACD_LOG_ERROR, "%s", error);
             return ACD_EXIT_CONFIG;

@@ -29,6 +29,10 @@
 #define BATCH_OUTPUT_MAX   ((size_t)4 << 20)
 #define BATCH_ACCOUNTS_MAX 4000
 
+/* A batch takes no further record once its arena is as large as this: a hostile megabyte of JSON can decode
+ * to ninety, and one of those at a time is enough. */
+#define BATCH_MEMORY_MAX ((size_t)24 << 20)
+
 /* A record that ended the process so often is set aside. */
 #define ATTEMPTS_MAX 3
 

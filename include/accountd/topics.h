@@ -45,9 +45,9 @@ enum acd_check {
 };
 
 /* Looks the own topics up: they must exist, the changelog must be compacted and the commands not. `error`
- * says what is wrong and what to do. Brokers that cannot tell a topic's settings (the embedded one) are
- * believed. */
-enum acd_check acd_topics_check(struct acd_topics *topics, struct acd_own_topics *out, char *error,
-                                size_t error_bytes);
+ * says what is wrong and what to do. `embedded`: the broker cannot tell a topic's settings and is not asked;
+ * one that does not answer is believed. */
+enum acd_check acd_topics_check(struct acd_topics *topics, bool embedded, struct acd_own_topics *out,
+                                char *error, size_t error_bytes);
 
 #endif

@@ -171,14 +171,16 @@ static enum acd_check find_own(struct acd_topics *topics, struct acd_own_topics 
     return ACD_CHECK_OK;
 }
 
-enum acd_check acd_topics_check(struct acd_topics *topics, struct acd_own_topics *out, char *error,
-                                size_t error_bytes)
+enum acd_check acd_topics_check(struct acd_topics *topics, bool embedded, struct acd_own_topics *out,
+                                char *error, size_t error_bytes)
 {
     const struct acd_settings *settings = topics->settings;
     enum acd_check result;
 
     pthread_mutex_lock(&topics->lock);
     result = find_own(topics, out, error, error_bytes);
+    if (embedded)
+        goto out;
     if (result == ACD_CHECK_OK && is_compacted(topics, settings->kafka.commands, false)) {
         snprintf(
             error, error_bytes,
@@ -191,6 +193,7 @@ enum acd_check acd_topics_check(struct acd_topics *topics, struct acd_own_topics
                  settings->kafka.changelog);
         result = ACD_CHECK_REFUSE;
     }
+out:
     pthread_mutex_unlock(&topics->lock);
     return result;
 }

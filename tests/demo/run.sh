@@ -80,8 +80,10 @@ reply() {
     $view <"$work/printed"
 }
 
-# Posts stdin, or a file, as one command with this correlation id, in the partition of the account.
-post='kcat -P -b $KAFKA -t account.commands -X partitioner=murmur2_random'
+# Posts a line of stdin, or a file, as a command. The partitioner is that of Kafka's own clients, which keeps an
+# account in one partition whoever posts.
+post='kcat -P -b $KAFKA -t account.commands -X partitioner=murmur2_random \
+   '
 
 heading 'accountd --embedded: a Kafka and a Redis of its own'
 "$build/accountd" --embedded >"$work/addresses" 2>"$work/log" &
@@ -163,7 +165,7 @@ expect 0 'exported 1 account to alice.ndjson' '"account":"alice"' '"nickname":"A
 run 'accountctl export alice boss bob --format csv --fields account,type,nickname,level -o three.csv && cat three.csv'
 expect 0 'exported 3 accounts to three.csv' 'account,type,nickname,level' 'alice,general,Alice L.,3' \
     'boss,admin,Boss,' 'bob,general,Bob,'
-run 'accountctl export alice carol --format json --compression gzip | gzip -dc'
+run 'accountctl export alice carol --format json --compression gzip | gzip -dc && echo'
 expect 0 '"account":"alice"' '"account":"carol"'
 run "$post -H kafka_correlationId=export-1 <<'END'
 {\"id\":\"e-1\",\"op\":\"export\",\"app\":\"demo\",\"accounts\":[\"dave\",\"nobody\"]}
@@ -172,7 +174,7 @@ expect 0
 reply export-1
 expect 0 'accountd-status=partial' '"export_id":"e-1"' '"not_found":["nobody"]' '"chunks":1'
 run "kcat -C -b \$KAFKA -t account.exports -X isolation.level=read_committed -o beginning -e -q \\
-    -f '%k %h %s\\n' | grep ^e-1"
+    -f '%k %h %s\\n' | grep -a ^e-1"
 expect 0 'export-seq=1' '"account":"dave"' 'export-manifest=1'
 
 heading 'delete several'

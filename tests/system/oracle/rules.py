@@ -114,7 +114,8 @@ def cut(path):
 class Fault:
     code: str
     field: Anything = None  # a path, or a tuple of paths where the contract leaves open which one
-    place: tuple = ()
+    place: tuple = ()  # in the order of the tables
+    document: tuple = ()  # of a field that is not known: in the order of the message
 
 
 @dataclass
@@ -152,6 +153,9 @@ class Checker:
     def fault(self, code, path, *place):
         self.faults.append(Fault(code, path, place))
 
+    def unknown(self, path, document, *place):
+        self.faults.append(Fault("unknown_field", path, place, document))
+
     def invalid(self, path, *place):
         self.fault("invalid_field", path, *place)
 
@@ -173,13 +177,13 @@ class Checker:
     def check_known_op(self):
         for index, name in enumerate(self.document):
             if name not in FIELDS or self.op not in FIELDS[name]:
-                self.fault("unknown_field", name, AFTER_ALL_ROWS, index)
+                self.unknown(name, (index,), AFTER_ALL_ROWS, index)
         if not self.has("app"):
             self.fault("missing_field", "app", ROW["app"])
         self.check_scalars()
         self.check_selection()
         if self.has("profile"):
-            self.check_profile(self.tree["profile"], "profile", ROW["profile"])
+            self.check_profile(self.tree["profile"], "profile", (self.document.index("profile"),), ROW["profile"])
         elif self.op == "edit":
             self.check_profile_is_somewhere()
         if self.has("fields"):
@@ -234,10 +238,11 @@ class Checker:
 
     def check_entry(self, entry, path, index):
         place = (ROW["accounts"], index)
+        document = (self.document.index("accounts"), index)
         entry = {key: value for key, value in entry.items() if value is not None}
         for position, name in enumerate(entry):
             if name not in ENTRY_FIELDS or self.op not in FIELDS[name]:
-                self.fault("unknown_field", f"{path}.{name}", *place, len(ENTRY_FIELDS), position)
+                self.unknown(f"{path}.{name}", (*document, position), *place, len(ENTRY_FIELDS), position)
         if "account" not in entry:
             self.fault("missing_field", f"{path}.account", *place, 0)
         elif not is_text(entry["account"], ACCOUNT):
@@ -245,7 +250,8 @@ class Checker:
         if "type" in entry and self.op in FIELDS["type"] and entry["type"] not in ("general", "admin"):
             self.invalid(f"{path}.type", *place, 1)
         if "profile" in entry and self.op in FIELDS["profile"]:
-            self.check_profile(entry["profile"], f"{path}.profile", *place, 2)
+            position = list(entry).index("profile")
+            self.check_profile(entry["profile"], f"{path}.profile", (*document, position), *place, 2)
         if "if_revision" in entry and self.op in FIELDS["if_revision"]:
             if not is_int(entry["if_revision"]) or entry["if_revision"] < 0:
                 self.invalid(f"{path}.if_revision", *place, 3)
@@ -261,13 +267,13 @@ class Checker:
                 self.fault("missing_field", ("profile", f"accounts[{index}].profile"), ROW["profile"])
                 return
 
-    def check_profile(self, profile, path, *place):
+    def check_profile(self, profile, path, document, *place):
         if not isinstance(profile, dict):
             self.invalid(path, *place)
             return
         for index, (name, value) in enumerate(profile.items()):
             if name not in PROFILE_FIELDS:
-                self.fault("unknown_field", f"{path}.{name}", *place, len(PROFILE_FIELDS), index)
+                self.unknown(f"{path}.{name}", (*document, index), *place, len(PROFILE_FIELDS), index)
             elif name == "custom":
                 self.check_custom(value, f"{path}.custom", *place, PROFILE_FIELDS.index(name))
             elif value is not None and value != "" and not PROFILE_RULES[name](value):
@@ -294,13 +300,17 @@ class Checker:
 
 
 def first_fault(faults):
-    """The one that the contract's precedence asks for, its path cut as the contract says."""
+    """The one that the contract's precedence asks for, its path cut as the contract says. Of several unknown
+    fields at different levels the contract lets the first in the tables or the first in the message be named."""
     if not faults:
         return None
     code = min((fault.code for fault in faults), key=PRECEDENCE.index)
     same = [fault for fault in faults if fault.code == code]
     first = min(same, key=lambda fault: fault.place)
     paths = first.field if isinstance(first.field, tuple) else (first.field,)
+    if code == "unknown_field":
+        in_message = min(same, key=lambda fault: fault.document)
+        paths = tuple(dict.fromkeys([*paths, in_message.field]))
     return Fault(code, tuple(path if path is None else cut(path) for path in paths))
 
 

@@ -1,0 +1,166 @@
+/* Markers, tokens, the assignment table, and the outbox that a pending batch is answered from. */
+#include <stdio.h>
+
+#include "support.h"
+
+#include "accountd/outgoing.h"
+#include "accountd/position.h"
+
+/* A marker as "next nonce before", "" for none; what was committed as "offset token", "offset ?" for an
+ * offset that somebody else set, "" for none. */
+static const struct {
+    const char *marker;
+    const char *committed;
+    enum acd_standing expected;
+    const char *why;
+} standings[] = {
+    {"", "", ACD_STANDING_CLEAN, "nothing was ever done"},
+    {"10 a -", "10 a", ACD_STANDING_CLEAN, "the first batch was answered"},
+    {"20 b a", "20 b", ACD_STANDING_CLEAN, "a later one was answered"},
+    {"10 a -", "", ACD_STANDING_PENDING, "the first batch was applied, not answered"},
+    {"20 b a", "10 a", ACD_STANDING_PENDING, "a later one was applied, not answered"},
+    {"20 b a", "", ACD_STANDING_LOST, "Kafka forgot what was committed"},
+    {"", "10 a", ACD_STANDING_LOST, "Redis is empty"},
+    {"10 a -", "20 b", ACD_STANDING_LOST, "Redis lost its tail"},
+    {"20 c a", "20 b", ACD_STANDING_LOST, "an old backup held another batch that ended at the same offset"},
+    {"20 c b", "10 a", ACD_STANDING_LOST, "the batch before is not the one that was answered"},
+    {"30 c b", "10 b", ACD_STANDING_LOST, "the outbox does not start where Kafka stands"},
+    {"20 b a", "15 ?", ACD_STANDING_FOREIGN, "an operator skipped commands"},
+    {"", "15 ?", ACD_STANDING_FOREIGN, "… before accountd ever ran"},
+};
+
+static struct acd_marker make_marker(const char *text)
+{
+    struct acd_marker marker = {.fingerprint = "f", .origin = ACD_LITERAL("o")};
+    long long next = 0;
+
+    assert_int_equal(sscanf(text, "%lld %16s %16s", &next, marker.nonce, marker.before), 3);
+    marker.next = next;
+    marker.from = next - 10;
+    marker.last = next - 1;
+    return marker;
+}
+
+static struct acd_committed make_committed(struct acd_arena *arena, const char *text)
+{
+    struct acd_committed committed = {0};
+    struct acd_token token = {.changelog_end = 7};
+    long long offset = 0;
+
+    if (!*text)
+        return committed;
+    assert_int_equal(sscanf(text, "%lld %16s", &offset, token.nonce), 2);
+    committed.exists = true;
+    committed.offset = offset;
+    committed.metadata = token.nonce[0] == '?' ? acd_slice_str("") : acd_token_format(arena, &token);
+    return committed;
+}
+
+static void test_standings(void **unused)
+{
+    struct acd_arena arena;
+
+    acd_arena_init(&arena);
+    for (size_t i = 0; i < sizeof(standings) / sizeof(standings[0]); i++) {
+        struct acd_marker marker =
+            standings[i].marker[0] ? make_marker(standings[i].marker) : (struct acd_marker){0};
+        struct acd_committed committed = make_committed(&arena, standings[i].committed);
+        enum acd_standing found = acd_standing(&committed, standings[i].marker[0] ? &marker : NULL);
+
+        if (found != standings[i].expected)
+            fail_msg("%s: marker '%s', committed '%s': found %d, expected %d", standings[i].why,
+                     standings[i].marker, standings[i].committed, (int)found, (int)standings[i].expected);
+    }
+    acd_arena_free(&arena);
+}
+
+static void test_marker_text(void **unused)
+{
+    static const char *const broken[] = {
+        "", "1", "2 1 2 1 a - f o", "1 x 2 1 a - f o", "1 1 2 1 a - f ", "1 1 2 1 abcdefghabcdefghi - f o",
+    };
+    struct acd_arena arena;
+    struct acd_marker marker = {
+        .from = 5, .next = 9, .last = 7, .nonce = "a1", .before = "-", .fingerprint = "ff"};
+    struct acd_marker again;
+
+    acd_arena_init(&arena);
+    marker.origin =
+        acd_origin_format(&arena, acd_slice_str("c"), acd_slice_str("a group"), acd_slice_str("t"), 3);
+    assert_true(acd_marker_parse(acd_marker_format(&arena, &marker), &again));
+    assert_int_equal(again.from, 5);
+    assert_int_equal(again.next, 9);
+    assert_int_equal(again.last, 7);
+    assert_string_equal(again.nonce, "a1");
+    assert_string_equal(again.before, "-");
+    assert_string_equal(again.fingerprint, "ff");
+    assert_true(acd_slice_equal(again.origin, marker.origin));
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+        if (acd_marker_parse(acd_slice_str(broken[i]), &again))
+            fail_msg("'%s' was taken for a marker", broken[i]);
+    acd_arena_free(&arena);
+}
+
+static void test_fingerprint(void **unused)
+{
+    char one[ACD_NONCE_BYTES];
+    char other[ACD_NONCE_BYTES];
+
+    acd_fingerprint(acd_slice_str("ab"), acd_slice_str("c"), 1, one);
+    acd_fingerprint(acd_slice_str("ab"), acd_slice_str("c"), 1, other);
+    assert_string_equal(one, other);
+    acd_fingerprint(acd_slice_str("a"), acd_slice_str("bc"), 1, other);
+    assert_string_not_equal(one, other);
+    acd_fingerprint(acd_slice_str("ab"), acd_slice_str("c"), 2, other);
+    assert_string_not_equal(one, other);
+}
+
+static void test_outbox(void **unused)
+{
+    const struct acd_header headers[] = {{ACD_LITERAL("h"), ACD_LITERAL("\0x")},
+                                         {ACD_LITERAL("null"), {NULL, 0}}};
+    const struct acd_outgoing message = {ACD_LITERAL("topic"), ACD_ANY_PARTITION, 99, {NULL, 0},
+                                         ACD_LITERAL("v"),     headers,           2};
+    const struct acd_outgoing plain = {ACD_LITERAL("t2"), 4, 0, ACD_LITERAL(""), ACD_LITERAL(""), NULL, 0};
+    struct acd_outgoing_list list = {0};
+    struct acd_outgoing_list again;
+    struct acd_arena arena;
+    struct acd_slice bytes;
+
+    acd_arena_init(&arena);
+    acd_outgoing_add(&arena, &list, &message);
+    acd_outgoing_add(&arena, &list, &plain);
+    bytes = acd_outbox_encode(&arena, &list);
+    assert_int_equal(acd_outbox_decode(&arena, bytes, &again), 0);
+    assert_int_equal(again.count, 2);
+    assert_true(acd_slice_is(again.items[0].topic, "topic"));
+    assert_int_equal(again.items[0].partition, ACD_ANY_PARTITION);
+    assert_int_equal(again.items[0].timestamp_ms, 99);
+    assert_null(again.items[0].key.data);
+    assert_int_equal(again.items[0].header_count, 2);
+    assert_true(acd_slice_equal(again.items[0].headers[0].value, headers[0].value));
+    assert_null(again.items[0].headers[1].value.data);
+    assert_non_null(again.items[1].key.data);
+    assert_int_equal(again.items[1].partition, 4);
+    /* Cut anywhere, it is no outbox, and reading stays within the bytes. */
+    for (size_t len = 0; len < bytes.len; len++) {
+        char *cut = test_malloc(len + 1);
+
+        memcpy(cut, bytes.data, len);
+        assert_int_equal(acd_outbox_decode(&arena, acd_slice(cut, len), &again), -1);
+        test_free(cut);
+    }
+    acd_arena_free(&arena);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_standings),
+        cmocka_unit_test(test_marker_text),
+        cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_outbox),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
