@@ -150,7 +150,7 @@ static int start_workers(struct daemon *daemon)
     for (uint32_t i = 0; i < count; i++) {
         struct acd_worker *worker;
 
-        if (acd_slot_claim(daemon->settings->kafka.group, &daemon->slots[i])) {
+        if (acd_slot_claim(daemon->shared.own.cluster, daemon->settings->kafka.group, &daemon->slots[i])) {
             acd_log(ACD_LOG_ERROR, "no free worker slot on this host");
             return -1;
         }

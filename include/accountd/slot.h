@@ -14,8 +14,8 @@ struct acd_slot {
     int socket;
 };
 
-/* Claims the lowest free slot of the group on this host. Returns 0, or -1 when none is free. */
-int acd_slot_claim(const char *group, struct acd_slot *slot);
+/* Claims the lowest free slot of the cluster's group on this host. Returns 0, or -1 when none is free. */
+int acd_slot_claim(const char *cluster, const char *group, struct acd_slot *slot);
 
 void acd_slot_release(struct acd_slot *slot);
 

@@ -13,15 +13,21 @@
 #define STEP_DEADLINE_MS    15000
 #define OPEN_TIMEOUT_MS     20000
 #define RETRY_PAUSE_MS      5
-#define TOPIC_NAME_MAX      249
 #define CHANGELOG_PARTS_MAX 4096
 
 /* retry.backoff.ms: the coordinator asks to come again while it ends the transaction before, which takes it a
  * millisecond or two; librdkafka's own 100 ms would be the time of every transaction. */
 static const struct acd_kafka_default producer_defaults[] = {{"retry.backoff.ms", "2"}, {NULL, NULL}};
 
+/* Topics that the producer has a handle of: its own four, and as many again for reply topics that commands
+ * name. Beyond that the oldest goes. */
+#define HANDLES_MAX 64
+
 struct acd_producer {
     rd_kafka_t *rk;
+    rd_kafka_topic_t *handles[HANDLES_MAX];
+    uint32_t handle_count;
+    uint32_t handle_next; /* to be replaced when all are in use */
     char *commands;
     char *changelog;
     int64_t *changelog_ends; /* by partition; written by the delivery callback, on the owner's thread */
@@ -97,6 +103,8 @@ void acd_producer_close(struct acd_producer *producer)
 {
     if (!producer)
         return;
+    for (uint32_t i = 0; i < producer->handle_count; i++)
+        rd_kafka_topic_destroy(producer->handles[i]);
     if (producer->rk)
         rd_kafka_destroy(producer->rk);
     free(producer->commands);
@@ -182,6 +190,33 @@ static rd_kafka_error_t *send_offsets(struct acd_producer *producer, const struc
     return error;
 }
 
+/* The handle of a topic. A new one is asked for at once: left alone, librdkafka asks when its timer comes
+ * round, and the first transaction of a topic takes a second. */
+static rd_kafka_topic_t *handle_of(struct acd_producer *producer, struct acd_slice name)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t **place;
+    char text[256];
+
+    for (uint32_t i = 0; i < producer->handle_count; i++)
+        if (acd_slice_is(name, rd_kafka_topic_name(producer->handles[i])))
+            return producer->handles[i];
+    if (name.len >= sizeof(text))
+        return NULL;
+    memcpy(text, name.data, name.len);
+    text[name.len] = '\0';
+    if (producer->handle_count < HANDLES_MAX) {
+        place = &producer->handles[producer->handle_count++];
+    } else {
+        place = &producer->handles[producer->handle_next++ % HANDLES_MAX];
+        rd_kafka_topic_destroy(*place);
+    }
+    *place = rd_kafka_topic_new(producer->rk, text, NULL);
+    if (*place && !rd_kafka_metadata(producer->rk, 0, *place, &metadata, STEP_DEADLINE_MS))
+        rd_kafka_metadata_destroy(metadata);
+    return *place;
+}
+
 static rd_kafka_headers_t *make_headers(const struct acd_outgoing *message)
 {
     rd_kafka_headers_t *headers = rd_kafka_headers_new(message->header_count);
@@ -195,19 +230,17 @@ static rd_kafka_headers_t *make_headers(const struct acd_outgoing *message)
 /* The payload is not copied: it lives in the batch's arena or outbox, longer than the transaction. */
 static rd_kafka_resp_err_t send_message(struct acd_producer *producer, const struct acd_outgoing *message)
 {
-    char topic[TOPIC_NAME_MAX + 1];
+    rd_kafka_topic_t *topic = handle_of(producer, message->topic);
     int64_t deadline = acd_clock_ms() + STEP_DEADLINE_MS;
     rd_kafka_headers_t *headers;
     rd_kafka_resp_err_t failure;
 
-    if (message->topic.len > TOPIC_NAME_MAX)
+    if (!topic)
         return RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
-    memcpy(topic, message->topic.data, message->topic.len);
-    topic[message->topic.len] = '\0';
     headers = make_headers(message);
     for (;;) {
         failure = rd_kafka_producev(
-            producer->rk, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(message->partition),
+            producer->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(message->partition),
             RD_KAFKA_V_MSGFLAGS(0), RD_KAFKA_V_KEY(message->key.data, message->key.len),
             RD_KAFKA_V_VALUE((void *)(uintptr_t)message->value.data, message->value.len),
             RD_KAFKA_V_TIMESTAMP(message->timestamp_ms), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
@@ -235,9 +268,12 @@ enum acd_publish acd_producer_publish(struct acd_producer *producer, const struc
                                       const struct acd_offset *offsets, uint32_t offset_count,
                                       const struct acd_outgoing *messages, uint32_t message_count)
 {
-    rd_kafka_error_t *error = rd_kafka_begin_transaction(producer->rk);
     rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_error_t *error;
 
+    for (uint32_t i = 0; i < message_count; i++)
+        handle_of(producer, messages[i].topic);
+    error = rd_kafka_begin_transaction(producer->rk);
     if (error) {
         take_error(producer, "begin", error);
         return ACD_PUBLISH_LOST;

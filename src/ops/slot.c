@@ -9,23 +9,23 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* A group's name may be longer than a socket's: its hash stands for it. */
-static uint64_t hash_name(const char *name)
+/* Cluster and group may be longer than a socket's name: their hash stands for them. */
+static uint64_t hash_name(uint64_t hash, const char *name)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-
     for (; *name; name++)
         hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
     return hash;
 }
 
-int acd_slot_claim(const char *group, struct acd_slot *slot)
+int acd_slot_claim(const char *cluster, const char *group, struct acd_slot *slot)
 {
+    uint64_t hash = hash_name(hash_name(UINT64_C(14695981039346656037), cluster) + 1, group);
+
     slot->socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     for (slot->number = 0; slot->socket >= 0 && slot->number < ACD_SLOT_MAX; slot->number++) {
         struct sockaddr_un address = {.sun_family = AF_UNIX};
         int len = snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "accountd/%016llx/%d",
-                           (unsigned long long)hash_name(group), slot->number);
+                           (unsigned long long)hash, slot->number);
         socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
 
         if (bind(slot->socket, (const struct sockaddr *)&address, size) == 0)

@@ -1,11 +1,13 @@
 """Real servers for the tests: a Kafka broker (KRaft, one node) and a redis-server, each on free ports."""
 
+import base64
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
+import uuid
 from pathlib import Path
 
 import redis
@@ -22,6 +24,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def cluster_id() -> str:
+    """A new one each time: accountd tells by it which workers on a host belong together."""
+    # A first byte of 0 keeps it from beginning with a dash, which would look like an option.
+    return base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
 
 
 def wait_for(what, condition, seconds=15.0, every=0.02):
@@ -63,12 +71,13 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=500
+log.retention.ms=-1
 log.cleaner.dedupe.buffer.size=8388608
 log.message.timestamp.after.max.ms=9223372036854775807
 """
         )
         self.log = open(self.directory / "broker.log", "wb")
-        self._java("kafka.tools.StorageTool", "format", "-t", "MTIzNDU2Nzg5MDEyMzQ1Ng", "-c", str(config)).wait()
+        self._java("kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(config)).wait()
         self.process = self._java("kafka.Kafka", str(config))
         self.admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
         wait_for(lambda: f"the broker, see {self.log.name}", self._answers, seconds=60, every=0.2)
