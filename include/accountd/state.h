@@ -16,14 +16,17 @@
 #define ACD_NO_PARTITION (-1)
 #define ACD_APP_BUCKETS  256 /* a power of two; a batch rarely sees more apps than this */
 
+struct acd_entry;
+
 struct acd_app {
     struct acd_slice name;
-    int64_t admins_base;   /* members of the admin set as loaded; -1: not loaded */
-    int64_t admins;        /* … after the commands decided so far */
-    bool admins_touched;   /* a decision looked at or changed it */
-    int32_t partition;     /* whose commands touch the admin set in this batch, or ACD_NO_PARTITION */
-    struct acd_app *next;  /* in the order of first use */
-    struct acd_app *chain; /* in the same bucket */
+    struct acd_entry *entries; /* of this app, newest first */
+    int64_t admins_base;       /* members of the admin set as loaded; -1: not loaded */
+    int64_t admins;            /* … after the commands decided so far */
+    bool admins_touched;       /* a decision looked at or changed it */
+    int32_t partition;         /* whose commands touch the admin set in this batch, or ACD_NO_PARTITION */
+    struct acd_app *next;      /* in the order of first use */
+    struct acd_app *chain;     /* in the same bucket */
 };
 
 struct acd_entry {
@@ -35,7 +38,8 @@ struct acd_entry {
     const struct acd_account *current; /* after the commands decided so far */
     struct acd_entry *next;            /* in the order of first use */
     struct acd_entry *chain;           /* in the same bucket */
-    bool touched;                      /* a decision looked at it or changed it */
+    struct acd_entry *next_in_app;
+    bool touched; /* a decision looked at it or changed it */
 };
 
 struct acd_state {

@@ -116,6 +116,8 @@ struct acd_entry *acd_state_entry(struct acd_state *state, struct acd_slice app,
         .hash = hash,
         .partition = ACD_NO_PARTITION,
     };
+    entry->next_in_app = entry->app->entries;
+    entry->app->entries = entry;
     add_to_bucket(state, entry);
     *state->entries_tail = entry;
     state->entries_tail = &entry->next;

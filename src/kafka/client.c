@@ -13,6 +13,9 @@ static void forward_log(const rd_kafka_t *rk, int level, const char *facility, c
                              : level <= LOG_WARNING ? ACD_LOG_INFO
                                                     : ACD_LOG_DEBUG;
 
+    /* Each role is told of the other role's properties, and an old broker's limits are known. */
+    if (strcmp(facility, "CONFWARN") == 0 || strcmp(facility, "AUTOCREATE") == 0)
+        own = ACD_LOG_DEBUG;
     /* What librdkafka calls an error (a broker that went away) is mended by itself. */
     acd_log(own, "kafka: %s: %s", facility, text);
 }

@@ -141,8 +141,8 @@ static void add_apps(struct acd_args *args, const struct acd_state *state, struc
         else
             acd_args_str(args, "");
         count_hole = add_hole(args);
-        for (struct acd_entry *entry = state->entries; entry; entry = entry->next) {
-            if (entry->app != app || !entry->touched)
+        for (struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app) {
+            if (!entry->touched)
                 continue;
             add_entry(args, entry);
             verdict->entries[verdict->entry_count++] = entry;

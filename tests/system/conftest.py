@@ -1,6 +1,8 @@
 """Fixtures: one broker for all tests; worlds (topics, Redis, daemon) for each module or test."""
 
 import itertools
+import os
+import random
 
 import pytest
 
@@ -37,6 +39,14 @@ def shared(kafka, tmp_path_factory):
 def app(request):
     """An app's name that no other test uses."""
     return f"app{next(numbers)}"
+
+
+@pytest.fixture
+def seed():
+    """What a random test did can be done again: SEED=n tests/system/run.sh …"""
+    value = int(os.environ.get("SEED") or random.SystemRandom().randrange(2**32))
+    print(f"SEED={value}")
+    return value
 
 
 @pytest.fixture

@@ -3,8 +3,14 @@ the order within the partition decides every answer."""
 
 import json
 import random
+import time
 
 import msgpack
+
+from servers import wait_for
+
+# Small batches, so that a moment chosen at random falls between the steps of one.
+SMALL = {"worker": {"threads": 2, "batch_max": 20}}
 
 RUBBISH = [None, b"", b"{", b"\xc1", b'{"op":"get","op":"get"}', b"\xdd\xff\xff\xff\xff", b"\0\1\2\3\4{}{}"]
 
@@ -114,3 +120,18 @@ class Load:
                 {"op": "list", "nonsense": 1},
             ]
         )
+
+
+def answered(world):
+    return sum(len(tap.since()) for tap, _ in world.reply_taps)
+
+
+def wait_until_it_works(world, chance, burst):
+    """Mostly until some replies of the burst are there, and a moment more; sometimes just a moment."""
+    if chance.random() < 0.25:
+        time.sleep(chance.uniform(0, 2))
+        return
+    wanted = max(answered(world), len(world.posted) - burst) + chance.randint(1, burst // 2)
+    wanted = min(wanted, len(world.posted))
+    wait_for(lambda: f"{wanted} replies, got {answered(world)}\n{world.logs()}", lambda: answered(world) >= wanted, 30, 0.001)
+    time.sleep(chance.uniform(0, 0.03))
