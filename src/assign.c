@@ -44,6 +44,7 @@ void acd_assign_take(struct acd_worker *worker)
     worker->epoch = acd_consumer_epoch(worker->consumer);
     worker->joined = acd_consumer_group(worker->consumer) != NULL;
     worker->busy_count = 0;
+    worker->alone = NULL;
     worker->partitions = calloc((size_t)count + 1, sizeof(*worker->partitions));
     if (!worker->partitions)
         abort();
@@ -271,6 +272,8 @@ static void run_from(struct partition *partition, const struct acd_committed *co
     partition->proven = false;
     partition->careful = 0;
     partition->set_aside = false;
+    partition->looked_up = false;
+    partition->counted = -1;
     partition->noted = marker == NULL;
     if (committed->exists && acd_token_parse(committed->metadata, &token) &&
         token.changelog_end > partition->changelog_end)

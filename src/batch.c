@@ -121,7 +121,7 @@ static void take_from(struct acd_worker *worker, struct batch *batch, struct par
 {
     uint32_t limit = partition->queued < room->records ? partition->queued : room->records;
 
-    if (!partition->proven && limit > 1 && partition->careful)
+    if (partition->careful && limit > 1)
         limit = 1;
     for (uint32_t n = 0; n < limit && room->bytes > 0 && worker->arena.allocated < BATCH_MEMORY_MAX; n++) {
         struct item *item = &batch->items[batch->item_count];
@@ -142,6 +142,12 @@ static void take_from(struct acd_worker *worker, struct batch *batch, struct par
     }
 }
 
+bool acd_batch_takes(const struct acd_worker *worker, const struct partition *partition)
+{
+    return partition->phase == RUNNING && partition->queued > 0 &&
+           (worker->alone ? partition == worker->alone : !partition->careful);
+}
+
 void acd_batch_take(struct acd_worker *worker, struct batch *batch)
 {
     struct room room = {(uint32_t)worker->shared->settings->worker.batch_max, BATCH_INPUT_MAX,
@@ -156,7 +162,7 @@ void acd_batch_take(struct acd_worker *worker, struct batch *batch)
          i < worker->partition_count && room.records > 0 && worker->arena.allocated < BATCH_MEMORY_MAX; i++) {
         struct partition *partition = &worker->partitions[(worker->turn + i) % worker->partition_count];
 
-        if (partition->phase == RUNNING && partition->queued)
+        if (acd_batch_takes(worker, partition))
             take_from(worker, batch, partition, &room);
         if (worker->one_by_one && batch->part_count)
             break;

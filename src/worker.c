@@ -138,24 +138,63 @@ bool acd_worker_hold(struct acd_worker *worker)
 
 /* ---- One batch */
 
-/* Counts, before a partition's first batch since its assignment, the attempts to get past its next record:
- * one that ended the process again and again is set aside. False when Redis could not be asked. */
-static bool count_attempts(struct acd_worker *worker)
+/* The next partition whose records are taken one by one, or NULL. Every other batch is for the rest, which
+ * must not wait for it. */
+static struct partition *next_careful(const struct acd_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->partition_count && worker->turn % 2 == 0; i++) {
+        struct partition *partition = &worker->partitions[i];
+
+        if (partition->phase == RUNNING && partition->queued && partition->careful)
+            return partition;
+    }
+    return NULL;
+}
+
+/* One attempt to get past the partition's next record, looked up or counted. A record is counted once by a
+ * process, however often its batch is put off. */
+static bool ask_attempts(struct acd_worker *worker, struct partition *partition, bool count)
+{
+    int64_t offset = partition_record(partition, 0)->offset;
+    int64_t before;
+
+    if (count ? partition->counted == offset : partition->looked_up)
+        return true;
+    if (acd_store_attempts(worker->store, &worker->arena, partition->id, offset, count, &before) !=
+        ACD_STORE_OK)
+        return false;
+    partition->looked_up = true;
+    if (count) {
+        partition->counted = offset;
+        partition->set_aside = before >= ATTEMPTS_MAX;
+    } else if (before > 0) {
+        partition->careful = worker->shared->settings->worker.batch_max;
+    }
+    return true;
+}
+
+static bool ask_all(struct acd_worker *worker, bool count)
 {
     for (uint32_t i = 0; i < worker->partition_count; i++) {
         struct partition *partition = &worker->partitions[i];
-        int64_t before;
+        bool concerned =
+            count ? acd_batch_takes(worker, partition) : partition->phase == RUNNING && partition->queued > 0;
 
-        if (partition->proven || partition->phase != RUNNING || !partition->queued)
-            continue;
-        if (acd_store_attempt(worker->store, &worker->arena, partition->id,
-                              partition_record(partition, 0)->offset, &before) != ACD_STORE_OK)
+        if (concerned && !partition->proven && !ask_attempts(worker, partition, count))
             return false;
-        partition->set_aside = before >= ATTEMPTS_MAX;
-        if (before > 0 && partition->careful == 0)
-            partition->careful = worker->shared->settings->worker.batch_max;
     }
     return true;
+}
+
+/* Until a partition got a batch through, the attempts to get past its next record are counted: a record that
+ * ended the process again and again is set aside. Where there was one before, records are taken one by one,
+ * and from this partition alone, so that no other record is blamed. False when Redis could not be asked. */
+static bool choose_partitions(struct acd_worker *worker)
+{
+    if (!ask_all(worker, false))
+        return false;
+    worker->alone = next_careful(worker);
+    return ask_all(worker, true);
 }
 
 static void run_batch(struct acd_worker *worker)
@@ -163,8 +202,7 @@ static void run_batch(struct acd_worker *worker)
     struct batch batch;
     enum acd_store loaded;
 
-    acd_batch_note(worker);
-    if (!count_attempts(worker)) {
+    if (!choose_partitions(worker)) {
         acd_worker_hold(worker);
         return;
     }
@@ -234,6 +272,8 @@ static void turn(struct acd_worker *worker)
         acd_worker_report_ready(worker);
     if (worker->busy_count && acd_clock_ms() >= worker->busy_until_ms)
         worker->busy_count = 0;
+    /* Also when there is nothing to do here: other workers may be waiting for it. */
+    acd_batch_note(worker);
     if (worker->queued)
         run_batch(worker);
 }

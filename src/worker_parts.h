@@ -60,6 +60,8 @@ struct partition {
     bool proven;                       /* a batch got through since the assignment: no attempts are counted */
     int64_t careful;                   /* records to take one by one, since one of them may end the process */
     bool set_aside;                    /* the next record has ended the process too often */
+    bool looked_up;                    /* whether an earlier process failed at the next record is known */
+    int64_t counted;                   /* offset whose attempt this process has counted, or -1 */
     struct acd_record *queue;          /* records to decide: a ring */
     uint32_t head;
     uint32_t queued;
@@ -91,6 +93,8 @@ struct acd_worker {
     uint64_t busy[BUSY_MAX]; /* hashes of accounts, or of an app and no account for its admin set */
     uint32_t busy_count;
     int64_t busy_until_ms;
+    struct partition
+        *alone;          /* the one that the next batch is taken from, or NULL: all that are not careful */
     uint32_t one_by_one; /* batches to take from one partition each: one was refused for good, and whose fault
                             it was must show */
 
@@ -132,6 +136,9 @@ struct batch {
 };
 
 /* ---- batch.c */
+
+/* True when the next batch takes records of the partition. */
+bool acd_batch_takes(const struct acd_worker *worker, const struct partition *partition);
 
 /* Takes records from the queues, decodes them and claims their accounts. */
 void acd_batch_take(struct acd_worker *worker, struct batch *batch);

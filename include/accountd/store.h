@@ -114,9 +114,10 @@ enum acd_store acd_store_note(struct acd_store_handle *store, struct acd_arena *
                               const int32_t *partitions, const struct acd_slice *markers, uint32_t count)
     __attribute__((warn_unused_result));
 
-/* Counts an attempt to get past an offset; `before` is how many there were already. The commit forgets them.
- */
-enum acd_store acd_store_attempt(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
-                                 int64_t offset, int64_t *before) __attribute__((warn_unused_result));
+/* Attempts to get past an offset: `before` is how many there were; with `count`, this is one more. The commit
+ * forgets them. */
+enum acd_store acd_store_attempts(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
+                                  int64_t offset, bool count, int64_t *before)
+    __attribute__((warn_unused_result));
 
 #endif

@@ -234,16 +234,18 @@ local function establish(_, args)
     return args[2]
 end
 
--- Counts the attempts to get past a record. Arguments: prefix, partition, offset. Answers how many there were
--- before this one at the same offset.
-local function attempt(_, args)
+-- The attempts to get past a record. Arguments: prefix, partition, offset, and 1 to count one more. Answers how many
+-- there were before at the same offset.
+local function attempts(_, args)
     local key = args[1] .. 'accountd:attempts:' .. args[2]
     local before = 0
 
     if redis.call('HGET', key, 'offset') == args[3] then
         before = tonumber(redis.call('HGET', key, 'count')) or 0
     end
-    redis.call('HSET', key, 'offset', args[3], 'count', before + 1)
+    if args[4] == '1' then
+        redis.call('HSET', key, 'offset', args[3], 'count', before + 1)
+    end
     return before
 end
 
@@ -286,5 +288,5 @@ end
 redis.register_function('accountd_1_commit', commit)
 redis.register_function('accountd_1_note', note)
 redis.register_function('accountd_1_establish', establish)
-redis.register_function('accountd_1_attempt', attempt)
+redis.register_function('accountd_1_attempts', attempts)
 redis.register_function{function_name = 'accountd_1_list', callback = list, flags = {'no-writes'}}

@@ -271,16 +271,17 @@ enum acd_store acd_store_note(struct acd_store_handle *store, struct acd_arena *
     return result;
 }
 
-enum acd_store acd_store_attempt(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
-                                 int64_t offset, int64_t *before)
+enum acd_store acd_store_attempts(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
+                                  int64_t offset, bool count, int64_t *before)
 {
     struct acd_args args;
     redisReply *reply;
     enum acd_store result;
 
-    acd_store_function(store, arena, &args, "FCALL", "accountd_1_attempt");
+    acd_store_function(store, arena, &args, "FCALL", "accountd_1_attempts");
     acd_args_int(&args, partition);
     acd_args_int(&args, offset);
+    acd_args_int(&args, count);
     result = acd_store_call(store, arena, &args, &reply);
     if (result != ACD_STORE_OK)
         return result;

@@ -52,8 +52,8 @@ class Kafka:
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         controller = free_port()
-        config = self.directory / "server.properties"
-        config.write_text(
+        self.config = self.directory / "server.properties"
+        self.config.write_text(
             f"""process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -77,10 +77,17 @@ log.message.timestamp.after.max.ms=9223372036854775807
 """
         )
         self.log = open(self.directory / "broker.log", "wb")
-        self._java("kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(config)).wait()
-        self.process = self._java("kafka.Kafka", str(config))
+        self._java("kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(self.config)).wait()
         self.admin = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
+        self.start()
+
+    def start(self):
+        self.process = self._java("kafka.Kafka", str(self.config))
         wait_for(lambda: f"the broker, see {self.log.name}", self._answers, seconds=60, every=0.2)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
     def _java(self, *arguments):
         command = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -103,8 +110,7 @@ log.message.timestamp.after.max.ms=9223372036854775807
         )
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
+        self.kill()
         self.log.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 

@@ -1,9 +1,12 @@
 """Connections to Redis that break at the worst moment, a command that kills, a Redis that lost its memory."""
 
+import random
+import signal
 import time
 
 import pytest
 
+from generator import SMALL, Load
 from proxy import Proxy
 from servers import wait_for
 
@@ -139,6 +142,66 @@ def test_only_the_command_that_kills_is_set_aside(behind):
     assert codes == {**dict.fromkeys(names), "poison": "internal"}
     here.check_exactly_once()
     assert sorted(here.redis.zrange("accounts:{demo}", 0, -1)) == sorted(set(names) - {"poison"})
+
+
+def asleep(here):
+    here.redis_server.process.send_signal(signal.SIGSTOP)
+    yield
+    here.redis_server.process.send_signal(signal.SIGCONT)
+
+
+def full(here):
+    here.redis.config_set("maxmemory", "1")
+    yield
+    here.redis.config_set("maxmemory", "0")
+
+
+def read_only(here):
+    here.redis.replicaof("127.0.0.1", 1)
+    yield
+    here.redis.replicaof("no", "one")
+
+
+@pytest.mark.parametrize("trouble", [asleep, full, read_only])
+def test_trouble_that_passes(world, trouble):
+    """The commands wait, the daemon says so, and then goes on by itself."""
+    here = world()
+    here.ask({**CREATE, "account": "a"})
+    passing = trouble(here)
+    next(passing)
+    records = [here.post({**CREATE, "account": f"n{i}"}, partition=i % 2) for i in range(50)]
+    here.poster.flush()
+    daemon = here.daemons[0]
+    wait_for(lambda: f"not ready\n{here.logs()}", lambda: daemon.http("/readyz")[0] == 503, 15)
+    assert daemon.http("/livez")[0] == 200
+    time.sleep(2)  # longer than the group's session timeout: it must stay a member, or come back as one
+    assert daemon.running() and not any(here.messages_of(record) for record in records)
+    next(passing, None)
+    for record in records:
+        assert here.check(record, 30).reply["revision"] == 1
+    daemon.wait_ready()
+    here.check_exactly_once()
+    here.check_changelog()
+    here.check_redis()
+    daemon.stop()
+
+
+def test_connections_that_break_under_load(world, seed):
+    """CLIENT KILL at random moments, again and again."""
+    chance = random.Random(seed)
+    load = Load(seed, partitions=2)
+    here = world(settings=SMALL)
+    for _ in range(10):
+        load.post(here, 300)
+        for _ in range(5):
+            time.sleep(chance.uniform(0, 0.05))
+            here.redis.client_kill_filter(_type="normal", skipme=True)
+    for record in here.posted:
+        here.check(record, 60)
+    here.check_exactly_once()
+    here.check_changelog()
+    here.check_redis()
+    here.daemons[0].stop()
 
 
 def emptied(here):
