@@ -2,6 +2,7 @@
 
 import random
 import signal
+import threading
 import time
 
 import pytest
@@ -83,6 +84,33 @@ def test_a_connection_that_breaks_at_the_commit(behind, fault):
     here.check_changelog()
     here.check_redis()
     here.daemons[0].stop()
+
+
+def test_a_batch_that_was_published_but_not_noted_as_such(behind):
+    """Its account is free for other partitions after the restart, although nothing more comes through its own."""
+    here, proxy = behind(partitions=2)
+    daemon = here.daemons[0]
+    killed = threading.Event()
+
+    def act(connection):
+        proxy.needle = None
+        daemon.process.kill()
+        connection.cut()
+        killed.set()
+
+    daemon.start()
+    proxy.step_in(b"accountd_1_note", act)
+    created = here.post({**CREATE, "account": "a"}, partition=0)
+    here.poster.flush()
+    assert killed.wait(15), "the proxy saw no note"
+    daemon.process.wait()
+    daemon.start(ready=False)
+    edited = here.post({"op": "edit", "app": "demo", "account": "a", "profile": {"level": 1}}, partition=1)
+    here.poster.flush()
+    assert here.reply_to(created).body()["revision"] == 1
+    assert here.reply_to(edited).body()["revision"] == 2
+    here.check_exactly_once()
+    daemon.stop()
 
 
 def killed_at_the_commit_of(here, proxy, name):
