@@ -22,6 +22,20 @@ static void free_partition(struct acd_worker *worker, struct partition *partitio
     free((void *)(uintptr_t)partition->marker.data);
 }
 
+void acd_assign_give_up(struct acd_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->partition_count && acd_store_connected(worker->store); i++) {
+        struct partition *partition = &worker->partitions[i];
+
+        /* When it cannot be taken back, a rebalance passes for a death: one of the three that it takes. */
+        if (!partition->proven && partition->counted >= 0 &&
+            acd_store_attempts(worker->store, &worker->arena, partition->id, partition->counted,
+                               worker->token, ACD_ATTEMPTS_FORGET, NULL) != ACD_STORE_OK)
+            acd_log(ACD_LOG_INFO, "partition %d: an attempt stays counted: %s", partition->id,
+                    acd_store_error(worker->store));
+    }
+}
+
 void acd_assign_free(struct acd_worker *worker)
 {
     for (uint32_t i = 0; i < worker->partition_count; i++)
@@ -40,6 +54,7 @@ void acd_assign_take(struct acd_worker *worker)
     const int32_t *assigned;
     uint32_t count = acd_consumer_assigned(worker->consumer, &assigned);
 
+    acd_assign_give_up(worker);
     acd_assign_free(worker);
     worker->epoch = acd_consumer_epoch(worker->consumer);
     worker->joined = acd_consumer_group(worker->consumer) != NULL;
@@ -51,6 +66,7 @@ void acd_assign_take(struct acd_worker *worker)
     for (uint32_t i = 0; i < count; i++) {
         worker->partitions[i].id = assigned[i];
         worker->partitions[i].verify_offset = -1;
+        worker->partitions[i].counted = -1;
         memcpy(worker->partitions[i].nonce, ACD_NO_NONCE, sizeof(ACD_NO_NONCE));
     }
     worker->partition_count = count;

@@ -160,8 +160,8 @@ static bool ask_attempts(struct acd_worker *worker, struct partition *partition,
 
     if (count ? partition->counted == offset : partition->looked_up)
         return true;
-    if (acd_store_attempts(worker->store, &worker->arena, partition->id, offset, count, &before) !=
-        ACD_STORE_OK)
+    if (acd_store_attempts(worker->store, &worker->arena, partition->id, offset, worker->token,
+                           count ? ACD_ATTEMPTS_COUNT : ACD_ATTEMPTS_LOOK, &before) != ACD_STORE_OK)
         return false;
     partition->looked_up = true;
     if (count) {
@@ -295,6 +295,7 @@ static void *run(void *context)
         turn(worker);
     }
     worker->arena.guard = NULL;
+    acd_assign_give_up(worker);
     return NULL;
 }
 
@@ -322,6 +323,7 @@ struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot)
     gethostname(host, sizeof(host) - 1);
     worker->shared = shared;
     worker->slot = slot;
+    acd_worker_nonce(worker->token);
     snprintf(worker->name, sizeof(worker->name), "%.80s-%s-%d", shared->settings->kafka.group, host, slot);
     snprintf(worker->reason, sizeof(worker->reason), "starting");
     pthread_mutex_init(&worker->lock, NULL);

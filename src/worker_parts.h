@@ -71,7 +71,8 @@ struct partition {
 struct acd_worker {
     struct acd_shared *shared;
     int slot;
-    char name[160]; /* the transactional id */
+    char name[160];              /* the transactional id */
+    char token[ACD_NONCE_BYTES]; /* tells this run of the worker from any other */
     pthread_t thread;
 
     struct acd_consumer *consumer;
@@ -204,6 +205,9 @@ void acd_assign_doubt(struct acd_worker *worker);
 
 void acd_assign_halt(struct acd_worker *worker, struct partition *partition, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Takes back what was counted against records that this worker leaves alive. */
+void acd_assign_give_up(struct acd_worker *worker);
 
 void acd_assign_free(struct acd_worker *worker);
 

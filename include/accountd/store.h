@@ -114,10 +114,13 @@ enum acd_store acd_store_note(struct acd_store_handle *store, struct acd_arena *
                               const int32_t *partitions, const struct acd_slice *markers, uint32_t count)
     __attribute__((warn_unused_result));
 
-/* Attempts to get past an offset: `before` is how many there were; with `count`, this is one more. The commit
- * forgets them. */
+/* How often a worker began with the record at an offset and then ended without a word; a commit forgets it.
+ * `count` adds this worker's own attempt, `forget` takes it back: the partition was given up alive. `before`
+ * leaves one's own out and may be NULL. */
+enum acd_attempts { ACD_ATTEMPTS_LOOK, ACD_ATTEMPTS_COUNT, ACD_ATTEMPTS_FORGET };
+
 enum acd_store acd_store_attempts(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
-                                  int64_t offset, bool count, int64_t *before)
+                                  int64_t offset, const char *worker, enum acd_attempts what, int64_t *before)
     __attribute__((warn_unused_result));
 
 #endif

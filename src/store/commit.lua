@@ -234,17 +234,22 @@ local function establish(_, args)
     return args[2]
 end
 
--- The attempts to get past a record. Arguments: prefix, partition, offset, and 1 to count one more. Answers how many
--- there were before at the same offset.
+-- The attempts to get past a record: how often a process began with it and ended without a word. Arguments: prefix,
+-- partition, offset, the asking worker, and what to do: 'look', 'count' one more, or 'forget' one's own, because the
+-- partition was given up alive. Answers how many there were at that offset, one's own left out.
 local function attempts(_, args)
     local key = args[1] .. 'accountd:attempts:' .. args[2]
-    local before = 0
+    local found = redis.call('HMGET', key, 'offset', 'count', 'by')
+    local before, own = 0, false
 
-    if redis.call('HGET', key, 'offset') == args[3] then
-        before = tonumber(redis.call('HGET', key, 'count')) or 0
+    if found[1] == args[3] then
+        own = found[3] == args[4]
+        before = (tonumber(found[2]) or 0) - (own and 1 or 0)
     end
-    if args[4] == '1' then
-        redis.call('HSET', key, 'offset', args[3], 'count', before + 1)
+    if args[5] == 'count' then
+        redis.call('HSET', key, 'offset', args[3], 'count', before + 1, 'by', args[4])
+    elseif args[5] == 'forget' and own then
+        redis.call('HSET', key, 'count', before, 'by', '')
     end
     return before
 end

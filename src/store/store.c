@@ -272,8 +272,9 @@ enum acd_store acd_store_note(struct acd_store_handle *store, struct acd_arena *
 }
 
 enum acd_store acd_store_attempts(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
-                                  int64_t offset, bool count, int64_t *before)
+                                  int64_t offset, const char *worker, enum acd_attempts what, int64_t *before)
 {
+    static const char *const words[] = {"look", "count", "forget"};
     struct acd_args args;
     redisReply *reply;
     enum acd_store result;
@@ -281,11 +282,13 @@ enum acd_store acd_store_attempts(struct acd_store_handle *store, struct acd_are
     acd_store_function(store, arena, &args, "FCALL", "accountd_1_attempts");
     acd_args_int(&args, partition);
     acd_args_int(&args, offset);
-    acd_args_int(&args, count);
+    acd_args_str(&args, worker);
+    acd_args_str(&args, words[what]);
     result = acd_store_call(store, arena, &args, &reply);
     if (result != ACD_STORE_OK)
         return result;
-    *before = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+    if (before)
+        *before = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
     freeReplyObject(reply);
     return ACD_STORE_OK;
 }

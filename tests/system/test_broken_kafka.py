@@ -37,7 +37,7 @@ def killed(kafka):
 def test_a_broker_that_goes_and_comes_back(here, seed):
     load = Load(seed, partitions=4)
     daemon = here.daemons[0]
-    for trouble in (asleep, killed, asleep):
+    for trouble in (asleep, killed):
         load.post(here, 1500)
         trouble(here.kafka)
         load.post(here, 300)

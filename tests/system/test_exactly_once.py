@@ -81,8 +81,7 @@ def test_a_process_that_sleeps_through_its_replacement(world, seed):
     load = Load(seed, partitions=4)
     here = world(partitions=4, settings=SMALL)
     here.daemon()
-    for turn in range(4):
-        sleeper = here.daemons[turn % 2]
+    for sleeper in here.daemons:
         load.post(here, 1500)
         wait_until_it_works(here, chance, 1500)
         sleeper.send(signal.SIGSTOP)

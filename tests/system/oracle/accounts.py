@@ -67,7 +67,7 @@ def merged(profile, change):
     """RFC 7396, with an empty string for null, whole floats as integers, and no empty map kept."""
     result = dict(profile)
     for key, value in change.items():
-        if key == "custom" and value is not None:
+        if key == "custom" and value is not None and value != "":
             kept = merged(result.pop("custom", {}), value)
             if kept:
                 result["custom"] = kept

@@ -280,7 +280,7 @@ class Checker:
                 self.invalid(f"{path}.{name}", *place, PROFILE_FIELDS.index(name))
 
     def check_custom(self, custom, path, *place):
-        if custom is None:
+        if custom is None or custom == "":
             return
         if not isinstance(custom, dict) or len(custom) > 20:
             self.invalid(path, *place)
