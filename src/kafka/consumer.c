@@ -64,6 +64,9 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_top
         /* Nothing is fetched until the worker knows where each partition stands. */
         rd_kafka_assign(rk, none);
     } else {
+        /* What a held batch has paused stays paused over an assignment, also for the next owner, who may be
+         * us. */
+        rd_kafka_resume_partitions(rk, list);
         rd_kafka_assign(rk, NULL);
     }
     rd_kafka_topic_partition_list_destroy(none);
@@ -218,6 +221,8 @@ int acd_consumer_start(struct acd_consumer *consumer, const struct acd_position 
     for (uint32_t i = 0; i < count; i++)
         rd_kafka_topic_partition_list_add(list, consumer->topic, positions[i].partition)->offset =
             positions[i].offset == ACD_OFFSET_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING : positions[i].offset;
+    /* An assignment does not end a pause. */
+    rd_kafka_resume_partitions(consumer->rk, list);
     failure = rd_kafka_assign(consumer->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     return failure ? fail(consumer, "assign", failure) : 0;

@@ -1,5 +1,6 @@
 """Connections to Redis that break at the worst moment, a command that kills, a Redis that lost its memory."""
 
+import contextlib
 import random
 import signal
 import threading
@@ -212,6 +213,30 @@ def test_trouble_that_passes(world, trouble):
     here.check_changelog()
     here.check_redis()
     daemon.stop()
+
+
+def test_partitions_that_move_while_redis_sleeps(world):
+    """A process comes and dies while batches are held: whoever gets the partitions back must fetch from them."""
+    here = world(partitions=2)
+    first = here.daemons[0]
+    for partition in (0, 1):
+        here.send({**CREATE, "account": f"a{partition}"}, partition=partition)
+    with contextlib.contextmanager(asleep)(here):
+        waiting = [here.post({**CREATE, "account": f"b{partition}"}, partition=partition) for partition in (0, 1)]
+        here.poster.flush()
+        wait_for(here.logs, lambda: first.http("/readyz")[0] == 503, 15)
+        second = here.daemon(start=False)
+        second.start(ready=False)
+        wait_for(here.logs, lambda: "assigned" in second.log(), 30)
+        second.kill()
+        before = first.log().count("assigned")
+        wait_for(here.logs, lambda: first.log().count("assigned") > before, 30)
+    for record in waiting:
+        assert here.check(record, 30).reply["revision"] == 1
+    for partition in (0, 1):
+        assert here.ask({**CREATE, "account": f"c{partition}"}, partition=partition).reply["revision"] == 1
+    here.check_exactly_once()
+    first.stop()
 
 
 def test_connections_that_break_under_load(world, seed):
