@@ -11,6 +11,7 @@
 
 /* The broker may forget an offset after days without a commit of it. */
 #define ANNOUNCE_EVERY_MS (12LL * 3600 * 1000)
+#define ANNOUNCE_AGAIN_MS (60LL * 1000)
 
 /* Between looking twice at something that another worker may be in the middle of. */
 #define LOOK_AGAIN_MS 300
@@ -190,10 +191,23 @@ static bool found_group(struct acd_worker *worker)
         acd_worker_report(worker, "Kafka: %s", acd_consumer_error(worker->consumer));
         return false;
     }
-    worker->announced_ms = acd_clock_ms();
     take_incarnation(worker, present);
     acd_log(ACD_LOG_INFO, "worker %s: this Redis is new and is taken into use", worker->name);
     return true;
+}
+
+void acd_assign_announce(struct acd_worker *worker)
+{
+    bool first = worker->partition_count > 0 && worker->partitions[0].id == 0;
+
+    if (!first || !worker->incarnation.len || acd_clock_ms() < worker->announce_at_ms)
+        return;
+    if (acd_consumer_announce(worker->consumer, worker->incarnation)) {
+        acd_log(ACD_LOG_WARNING, "worker %s: %s", worker->name, acd_consumer_error(worker->consumer));
+        worker->announce_at_ms = acd_clock_ms() + ANNOUNCE_AGAIN_MS;
+    } else {
+        worker->announce_at_ms = acd_clock_ms() + ANNOUNCE_EVERY_MS;
+    }
 }
 
 /* True when Redis is whole: the incarnation it holds is the one that is announced in Kafka, and was made in
@@ -256,25 +270,12 @@ static bool answer_pending(struct acd_worker *worker, struct partition *partitio
     }
     memcpy(token.nonce, marker->nonce, sizeof(token.nonce));
     offset.token = acd_token_format(&worker->arena, &token);
-    switch (acd_producer_publish(worker->producer, acd_consumer_group(worker->consumer), &offset, 1,
-                                 messages.items, messages.count)) {
-    case ACD_PUBLISHED:
-        acd_metric_add(ACD_METRIC_TRANSACTIONS_COMMITTED, 1);
-        acd_metric_add(ACD_METRIC_OUTBOX_ANSWERED, 1);
-        acd_worker_embedded_commit(worker, &offset, 1);
-        acd_log(ACD_LOG_INFO, "partition %d: answered the batch from offset %lld to %lld from the outbox",
-                partition->id, (long long)marker->from, (long long)marker->last);
-        return true;
-    case ACD_PUBLISH_LOST:
-        acd_producer_close(worker->producer);
-        worker->producer = NULL;
-        break;
-    case ACD_PUBLISH_AGAIN:
-    case ACD_PUBLISH_FENCED:
-        break;
-    }
-    acd_metric_add(ACD_METRIC_TRANSACTIONS_FAILED, 1);
-    return false;
+    if (!acd_publish(worker, &offset, 1, &messages, false))
+        return false;
+    acd_metric_add(ACD_METRIC_OUTBOX_ANSWERED, 1);
+    acd_log(ACD_LOG_INFO, "partition %d: answered the batch from offset %lld to %lld from the outbox",
+            partition->id, (long long)marker->from, (long long)marker->last);
+    return true;
 }
 
 /* From here on the partition is decided; the last record is fetched once more, to see that the log is the
@@ -304,8 +305,8 @@ static void run_from(struct partition *partition, const struct acd_committed *co
     acd_assign_mark(partition, text, marker->nonce);
 }
 
-/* Returns false when the partition stays unresolved and is to be looked at again. */
-static bool resolve_one(struct acd_worker *worker, struct partition *partition,
+/* Finds out where one partition stands: its phase tells what came of it. */
+static void resolve_one(struct acd_worker *worker, struct partition *partition,
                         const struct acd_committed *committed, struct acd_slice text)
 {
     struct acd_marker marker;
@@ -317,31 +318,29 @@ static bool resolve_one(struct acd_worker *worker, struct partition *partition,
     if (text.data && (!acd_marker_parse(text, &marker) || !acd_slice_equal(marker.origin, origin))) {
         acd_assign_halt(worker, partition, "its marker in Redis is not this deployment's: %.*s",
                         ACD_SLICE_ARGS(text));
-        return true;
+        return;
     }
     if (partition->id >=
         acd_topics_partitions(worker->shared->topics, acd_slice_str(settings->kafka.changelog))) {
         acd_assign_halt(worker, partition, "topic %s has no such partition: give it as many as %s has",
                         settings->kafka.changelog, settings->kafka.commands);
-        return true;
+        return;
     }
     switch (acd_standing(committed, text.data ? &marker : NULL)) {
     case ACD_STANDING_CLEAN:
         run_from(partition, committed, text, text.data ? &marker : NULL);
-        return true;
+        return;
     case ACD_STANDING_PENDING:
-        if (!answer_pending(worker, partition, text, &marker))
-            return false;
-        if (partition->phase != HALTED)
+        if (answer_pending(worker, partition, text, &marker) && partition->phase != HALTED)
             run_from(partition, committed, text, &marker);
-        return true;
+        return;
     case ACD_STANDING_FOREIGN:
         acd_assign_halt(
             worker, partition,
             "its committed offset %lld was set by somebody else than accountd; commands may have been "
             "skipped or would be repeated",
             (long long)committed->offset);
-        return true;
+        return;
     case ACD_STANDING_LOST:
         break;
     }
@@ -350,7 +349,6 @@ static bool resolve_one(struct acd_worker *worker, struct partition *partition,
         "Redis is not whole: partition %d is at offset %lld in Kafka, and its marker in Redis is %s%.*s",
         partition->id, (long long)(committed->exists ? committed->offset : -1), text.data ? "" : "missing",
         ACD_SLICE_ARGS(text));
-    return false;
 }
 
 /* Fetching starts anew for all that run: the consumer knows only whole assignments. */
@@ -384,6 +382,7 @@ void acd_assign_resolve(struct acd_worker *worker)
     struct partition **open = acd_arena_calloc(&worker->arena, worker->partition_count, sizeof(*open));
     struct acd_committed *committed;
     struct acd_slice *markers;
+    bool news = false;
     bool all = true;
 
     for (uint32_t i = 0; i < worker->partition_count; i++)
@@ -406,8 +405,13 @@ void acd_assign_resolve(struct acd_worker *worker)
         return;
     }
     for (uint32_t i = 0; i < count && worker->producer; i++)
-        all &= resolve_one(worker, open[i], &committed[i], markers[i]);
+        resolve_one(worker, open[i], &committed[i], markers[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        news |= open[i]->phase != UNRESOLVED;
+        all &= open[i]->phase != UNRESOLVED;
+    }
+    if (news)
+        start_fetching(worker);
     if (!all)
         acd_clock_sleep_ms(LOOK_AGAIN_MS);
-    start_fetching(worker);
 }

@@ -23,7 +23,8 @@ static void decode(struct acd_worker *worker, struct item *item)
     struct acd_value message;
     const char *malformed;
 
-    item->header_count = acd_record_headers(record, &worker->arena, &item->headers);
+    bool readable = acd_record_headers(record, &worker->arena, &item->headers, &item->header_count) == 0;
+
     acd_route(worker->shared->router, &worker->arena, record->key, record->partition, item->headers,
               item->header_count, &item->route);
     item->encoding = acd_codec_choose(item->route.content_type, value);
@@ -33,7 +34,9 @@ static void decode(struct acd_worker *worker, struct item *item)
             "accountd ended %d times while it worked on this command, and set it aside", ATTEMPTS_MAX);
         return;
     }
-    if (record->value.len > (size_t)settings->limits.command_bytes)
+    if (!readable)
+        malformed = "the record's headers cannot be read; send fewer";
+    else if (record->value.len > (size_t)settings->limits.command_bytes)
         malformed = acd_arena_format(&worker->arena, "the command is %zu bytes; at most %lld are allowed",
                                      record->value.len, (long long)settings->limits.command_bytes)
                         .data;

@@ -7,6 +7,9 @@
 /* Bytes that a dead letter's value is cut to, where key and headers leave room for so many. */
 #define DEAD_LETTER_MAX ((size_t)900 * 1024)
 
+/* What Kafka adds to a header at most: two lengths of up to five bytes. */
+#define HEADER_OVERHEAD 10
+
 static void add_header(struct acd_header *headers, uint32_t *count, const char *name, struct acd_slice value)
 {
     headers[(*count)++] = (struct acd_header){acd_slice_str(name), value};
@@ -99,7 +102,7 @@ void acd_messages_dead_letter(struct acd_worker *worker, struct part *part, cons
     if (record->key.len > DEAD_LETTER_MAX)
         message.key = acd_slice(NULL, 0);
     for (uint32_t i = 0; i < item->header_count; i++) {
-        size_t bytes = item->headers[i].name.len + item->headers[i].value.len;
+        size_t bytes = item->headers[i].name.len + item->headers[i].value.len + HEADER_OVERHEAD;
 
         if (is_dead_letter_header(item->headers[i].name) || bytes > room)
             continue;

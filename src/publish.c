@@ -1,4 +1,6 @@
 /* A committed batch to Kafka: one transaction with offsets, replies and changelog records. */
+#include <stdio.h>
+
 #include "accountd/log.h"
 #include "accountd/metrics.h"
 #include "worker_parts.h"
@@ -63,34 +65,70 @@ static struct acd_outgoing_list flatten(struct acd_worker *worker, const struct 
     return all;
 }
 
-void acd_worker_embedded_commit(struct acd_worker *worker, const struct acd_offset *offsets, uint32_t count)
+static bool is_own_topic(const struct acd_settings *settings, struct acd_slice topic)
 {
-    if (worker->shared->embedded && acd_consumer_commit(worker->consumer, offsets, count))
-        acd_log(ACD_LOG_WARNING, "worker %s: %s", worker->name, acd_consumer_error(worker->consumer));
+    return acd_slice_is(topic, settings->kafka.replies) || acd_slice_is(topic, settings->kafka.changelog) ||
+           acd_slice_is(topic, settings->kafka.exports) || acd_slice_is(topic, settings->kafka.dead_letters);
+}
+
+/* A reply topic that a command named may have gone since it was looked up, or refuse what it is sent: then
+ * the reply goes to the default one, and the line goes on. */
+static void reroute(struct acd_worker *worker, struct acd_outgoing_list *messages)
+{
+    const struct acd_shared *shared = worker->shared;
+
+    for (uint32_t i = 0; i < messages->count; i++) {
+        struct acd_outgoing *message = &messages->items[i];
+
+        if (is_own_topic(shared->settings, message->topic) ||
+            (!acd_slice_is(message->topic, worker->blamed) &&
+             message->partition < acd_topics_partitions(shared->topics, message->topic)))
+            continue;
+        acd_log(ACD_LOG_WARNING, "reply topic %.*s cannot be used: the reply goes to %s",
+                ACD_SLICE_ARGS(message->topic), shared->settings->kafka.replies);
+        message->topic = acd_slice_str(shared->settings->kafka.replies);
+        message->partition %= shared->own.replies;
+    }
+}
+
+bool acd_publish(struct acd_worker *worker, const struct acd_offset *offsets, uint32_t count,
+                 struct acd_outgoing_list *messages, bool looked_up)
+{
+    enum acd_publish result = ACD_PUBLISH_AGAIN;
+
+    for (int tries = 0; result == ACD_PUBLISH_AGAIN && tries < PUBLISH_TRIES; tries++) {
+        if (tries > 0 || !looked_up)
+            reroute(worker, messages);
+        result = acd_producer_publish(worker->producer, acd_consumer_group(worker->consumer), offsets, count,
+                                      messages->items, messages->count);
+        snprintf(worker->blamed, sizeof(worker->blamed), "%s", acd_producer_blamed(worker->producer));
+    }
+    if (result == ACD_PUBLISHED) {
+        acd_metric_add(ACD_METRIC_TRANSACTIONS_COMMITTED, 1);
+        /* The embedded broker takes the offsets of a transaction and forgets them: here they are once more.
+         */
+        if (worker->shared->embedded && acd_consumer_commit(worker->consumer, offsets, count))
+            acd_log(ACD_LOG_WARNING, "worker %s: %s", worker->name, acd_consumer_error(worker->consumer));
+        return true;
+    }
+    acd_metric_add(ACD_METRIC_TRANSACTIONS_FAILED, 1);
+    acd_worker_report(worker, "Kafka: transaction: %s", acd_producer_error(worker->producer));
+    if (result != ACD_PUBLISH_FENCED) {
+        acd_producer_close(worker->producer);
+        worker->producer = NULL;
+    }
+    return false;
 }
 
 void acd_batch_publish(struct acd_worker *worker, struct batch *batch)
 {
     struct acd_offset *offsets = acd_arena_calloc(&worker->arena, batch->part_count, sizeof(*offsets));
     struct acd_outgoing_list messages = flatten(worker, batch, offsets);
-    enum acd_publish result = ACD_PUBLISH_AGAIN;
 
-    for (int tries = 0; result == ACD_PUBLISH_AGAIN && tries < PUBLISH_TRIES; tries++)
-        result = acd_producer_publish(worker->producer, acd_consumer_group(worker->consumer), offsets,
-                                      batch->part_count, messages.items, messages.count);
-    if (result == ACD_PUBLISHED) {
-        acd_metric_add(ACD_METRIC_TRANSACTIONS_COMMITTED, 1);
-        acd_worker_embedded_commit(worker, offsets, batch->part_count);
-        for (uint32_t i = 0; i < batch->part_count; i++)
-            advance(worker, &batch->parts[i]);
+    if (!acd_publish(worker, offsets, batch->part_count, &messages, true)) {
+        acd_assign_doubt(worker);
         return;
     }
-    acd_metric_add(ACD_METRIC_TRANSACTIONS_FAILED, 1);
-    acd_log(ACD_LOG_WARNING, "worker %s: transaction: %s", worker->name,
-            acd_producer_error(worker->producer));
-    if (result != ACD_PUBLISH_FENCED) {
-        acd_producer_close(worker->producer);
-        worker->producer = NULL;
-    }
-    acd_assign_doubt(worker);
+    for (uint32_t i = 0; i < batch->part_count; i++)
+        advance(worker, &batch->parts[i]);
 }

@@ -274,6 +274,7 @@ static void turn(struct acd_worker *worker)
         worker->busy_count = 0;
     /* Also when there is nothing to do here: other workers may be waiting for it. */
     acd_batch_note(worker);
+    acd_assign_announce(worker);
     if (worker->queued)
         run_batch(worker);
 }

@@ -90,8 +90,9 @@ struct acd_worker {
     uint32_t queued;
 
     struct acd_slice incarnation; /* owned; empty while Redis is not known to be whole */
-    int64_t announced_ms;
-    uint64_t busy[BUSY_MAX]; /* hashes of accounts, or of an app and no account for its admin set */
+    int64_t announce_at_ms;       /* when the incarnation is to be announced once more */
+    char blamed[256];             /* the topic that refused a message of the last transaction, or "" */
+    uint64_t busy[BUSY_MAX];      /* hashes of accounts, or of an app and no account for its admin set */
     uint32_t busy_count;
     int64_t busy_until_ms;
     struct partition
@@ -169,6 +170,11 @@ void acd_batch_refused(struct acd_worker *worker, const struct batch *batch);
 
 /* ---- publish.c */
 
+/* One transaction, tried again where that may help. `looked_up`: the reply topics were there just now. False:
+ * nothing can be said to be published, and what the group has committed tells; the producer may be gone. */
+bool acd_publish(struct acd_worker *worker, const struct acd_offset *offsets, uint32_t count,
+                 struct acd_outgoing_list *messages, bool looked_up);
+
 /* Publishes what was committed. When it cannot be said whether that worked, the next assignment finds out. */
 void acd_batch_publish(struct acd_worker *worker, struct batch *batch);
 
@@ -206,6 +212,10 @@ void acd_assign_doubt(struct acd_worker *worker);
 void acd_assign_halt(struct acd_worker *worker, struct partition *partition, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Announces the incarnation once more when it is time: brokers forget an offset that is not committed for
+ * days. */
+void acd_assign_announce(struct acd_worker *worker);
+
 /* Takes back what was counted against records that this worker leaves alive. */
 void acd_assign_give_up(struct acd_worker *worker);
 
@@ -237,10 +247,6 @@ bool acd_worker_redis(struct acd_worker *worker);
 void acd_worker_report(struct acd_worker *worker, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void acd_worker_report_ready(struct acd_worker *worker);
-
-/* The embedded broker takes the offsets of a transaction and forgets them: there they are committed once
- * more. */
-void acd_worker_embedded_commit(struct acd_worker *worker, const struct acd_offset *offsets, uint32_t count);
 
 /* 64 random bits in hex. */
 void acd_worker_nonce(char out[ACD_NONCE_BYTES]);

@@ -60,9 +60,11 @@ enum acd_poll acd_consumer_poll(struct acd_consumer *consumer, int timeout_ms, s
 
 void acd_record_release(struct acd_record *record);
 
-/* The record's headers, in its order, in the arena; values borrow from the record. */
-uint32_t acd_record_headers(const struct acd_record *record, struct acd_arena *arena,
-                            const struct acd_header **headers);
+/* The record's headers, in its order, in the arena; values borrow from the record. Returns 0, or -1 when they
+ * cannot be read (librdkafka takes no more than 100,000). */
+int acd_record_headers(const struct acd_record *record, struct acd_arena *arena,
+                       const struct acd_header **headers, uint32_t *count)
+    __attribute__((warn_unused_result));
 
 /* Counts assignments and revocations. */
 uint64_t acd_consumer_epoch(const struct acd_consumer *consumer);

@@ -38,6 +38,9 @@ enum acd_publish acd_producer_publish(struct acd_producer *producer, const struc
                                       const struct acd_outgoing *messages, uint32_t message_count)
     __attribute__((warn_unused_result));
 
+/* The topic that refused a message of the last transaction, or "". */
+const char *acd_producer_blamed(const struct acd_producer *producer);
+
 const char *acd_producer_error(const struct acd_producer *producer);
 
 /* The end of a changelog partition as the last delivery showed it, or 0 when nothing was delivered yet. */

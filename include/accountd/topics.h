@@ -44,9 +44,10 @@ enum acd_check {
     ACD_CHECK_REFUSE, /* a topic's settings would lose data: not to be started with */
 };
 
-/* Looks the own topics up: they must exist, the changelog must be compacted and the commands not. `error`
- * says what is wrong and what to do. `embedded`: the broker cannot tell a topic's settings and is not asked;
- * one that does not answer is believed. */
+/* Looks the own topics up: they must exist, the changelog must be
+ * compacted and the commands not, and those that are written must take messages of ACD_MESSAGE_MAX bytes.
+ * `error` says what is wrong and what to do. `embedded`: the broker cannot tell a topic's settings and is not
+ * asked; one that does not answer is believed. */
 enum acd_check acd_topics_check(struct acd_topics *topics, bool embedded, struct acd_own_topics *out,
                                 char *error, size_t error_bytes);
 

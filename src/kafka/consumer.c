@@ -173,18 +173,20 @@ void acd_record_release(struct acd_record *record)
     record->message = NULL;
 }
 
-uint32_t acd_record_headers(const struct acd_record *record, struct acd_arena *arena,
-                            const struct acd_header **headers)
+int acd_record_headers(const struct acd_record *record, struct acd_arena *arena,
+                       const struct acd_header **headers, uint32_t *count)
 {
     rd_kafka_headers_t *list;
+    rd_kafka_resp_err_t failure = rd_kafka_message_headers(record->message, &list);
     struct acd_header *out;
-    uint32_t count;
 
-    if (rd_kafka_message_headers(record->message, &list))
-        return 0;
-    count = (uint32_t)rd_kafka_header_cnt(list);
-    out = acd_arena_calloc(arena, count, sizeof(*out));
-    for (uint32_t i = 0; i < count; i++) {
+    *headers = NULL;
+    *count = 0;
+    if (failure)
+        return failure == RD_KAFKA_RESP_ERR__NOENT ? 0 : -1;
+    *count = (uint32_t)rd_kafka_header_cnt(list);
+    out = acd_arena_calloc(arena, *count, sizeof(*out));
+    for (uint32_t i = 0; i < *count; i++) {
         const char *name;
         const void *value;
         size_t len;
@@ -194,7 +196,7 @@ uint32_t acd_record_headers(const struct acd_record *record, struct acd_arena *a
         out[i].value = acd_slice(value, len);
     }
     *headers = out;
-    return count;
+    return 0;
 }
 
 uint64_t acd_consumer_epoch(const struct acd_consumer *consumer)

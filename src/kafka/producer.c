@@ -32,6 +32,7 @@ struct acd_producer {
     char *changelog;
     int64_t *changelog_ends; /* by partition; written by the delivery callback, on the owner's thread */
     char error[256];
+    char blamed[256]; /* the topic whose message failed in this transaction, or empty */
 };
 
 /* Without a delivery callback rd_kafka_flush, and so every commit, naps in steps of 10 ms. */
@@ -39,6 +40,10 @@ static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void 
 {
     struct acd_producer *producer = opaque;
 
+    /* A purged message did not fail, it was given up with the others of its transaction. */
+    if (message->err && message->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
+        message->err != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT)
+        snprintf(producer->blamed, sizeof(producer->blamed), "%s", rd_kafka_topic_name(message->rkt));
     if (message->err || message->partition < 0 || message->partition >= CHANGELOG_PARTS_MAX)
         return;
     if (strcmp(rd_kafka_topic_name(message->rkt), producer->changelog) == 0)
@@ -116,6 +121,11 @@ void acd_producer_close(struct acd_producer *producer)
 const char *acd_producer_error(const struct acd_producer *producer)
 {
     return producer->error;
+}
+
+const char *acd_producer_blamed(const struct acd_producer *producer)
+{
+    return producer->blamed;
 }
 
 int64_t acd_producer_changelog_end(const struct acd_producer *producer, int32_t partition)
@@ -271,6 +281,7 @@ enum acd_publish acd_producer_publish(struct acd_producer *producer, const struc
     rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
     rd_kafka_error_t *error;
 
+    producer->blamed[0] = '\0';
     for (uint32_t i = 0; i < message_count; i++)
         handle_of(producer, messages[i].topic);
     error = rd_kafka_begin_transaction(producer->rk);
@@ -283,9 +294,11 @@ enum acd_publish acd_producer_publish(struct acd_producer *producer, const struc
         return give_up(producer, "offsets", error);
     for (uint32_t i = 0; i < message_count && !failure; i++) {
         failure = send_message(producer, &messages[i]);
-        if (failure)
-            snprintf(producer->error, sizeof(producer->error), "message for %.*s: %s",
-                     ACD_SLICE_ARGS(messages[i].topic), rd_kafka_err2str(failure));
+        if (!failure)
+            continue;
+        snprintf(producer->blamed, sizeof(producer->blamed), "%.*s", ACD_SLICE_ARGS(messages[i].topic));
+        snprintf(producer->error, sizeof(producer->error), "message for %.*s: %s",
+                 ACD_SLICE_ARGS(messages[i].topic), rd_kafka_err2str(failure));
     }
     return failure ? abort_after(producer, failure) : commit(producer);
 }

@@ -7,6 +7,7 @@
 
 #include "accountd/clock.h"
 #include "accountd/log.h"
+#include "accountd/producer.h"
 #include "client.h"
 
 #define ASK_TIMEOUT_MS 10000
@@ -101,28 +102,34 @@ static const char *config_value(const rd_kafka_ConfigResource_t *resource, const
     return NULL;
 }
 
-/* True when the topic is compacted; `otherwise` when the broker does not tell. */
-static bool is_compacted(struct acd_topics *topics, const char *topic, bool otherwise)
+/* A topic's settings as far as they matter; what the broker does not tell stays as it was. */
+struct topic_settings {
+    bool compacted;
+    long long message_max; /* bytes */
+};
+
+static void ask_settings(struct acd_topics *topics, const char *topic, struct topic_settings *out)
 {
     rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     rd_kafka_AdminOptions_t *options =
         rd_kafka_AdminOptions_new(topics->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
     rd_kafka_queue_t *queue = rd_kafka_queue_new(topics->rk);
     rd_kafka_event_t *event;
-    bool result = otherwise;
 
     rd_kafka_AdminOptions_set_request_timeout(options, ASK_TIMEOUT_MS, NULL, 0);
     rd_kafka_DescribeConfigs(topics->rk, &resource, 1, options, queue);
     event = rd_kafka_queue_poll(queue, ASK_TIMEOUT_MS);
     if (event && !rd_kafka_event_error(event)) {
-        const rd_kafka_DescribeConfigs_result_t *answer = rd_kafka_event_DescribeConfigs_result(event);
         size_t count;
         const rd_kafka_ConfigResource_t **resources =
-            rd_kafka_DescribeConfigs_result_resources(answer, &count);
+            rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count);
         const char *policy = count ? config_value(resources[0], "cleanup.policy") : NULL;
+        const char *largest = count ? config_value(resources[0], "max.message.bytes") : NULL;
 
         if (policy)
-            result = strstr(policy, "compact") != NULL;
+            out->compacted = strstr(policy, "compact") != NULL;
+        if (largest)
+            out->message_max = atoll(largest);
     } else if (event) {
         acd_log(ACD_LOG_DEBUG, "kafka: settings of topic %s: %s", topic, rd_kafka_event_error_string(event));
     }
@@ -131,7 +138,43 @@ static bool is_compacted(struct acd_topics *topics, const char *topic, bool othe
     rd_kafka_queue_destroy(queue);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_ConfigResource_destroy(resource);
-    return result;
+}
+
+/* Topics whose settings would lose commands, lose accounts, or stop a partition at its first large message.
+ */
+static enum acd_check check_settings(struct acd_topics *topics, char *error, size_t error_bytes)
+{
+    const struct acd_settings *settings = topics->settings;
+    const char *const written[] = {settings->kafka.changelog, settings->kafka.replies,
+                                   settings->kafka.exports, settings->kafka.dead_letters};
+    struct topic_settings found = {false, ACD_MESSAGE_MAX};
+
+    ask_settings(topics, settings->kafka.commands, &found);
+    if (found.compacted) {
+        snprintf(
+            error, error_bytes,
+            "topic %s is compacted, which drops commands before they are read: set cleanup.policy=delete",
+            settings->kafka.commands);
+        return ACD_CHECK_REFUSE;
+    }
+    for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+        found = (struct topic_settings){true, ACD_MESSAGE_MAX};
+        ask_settings(topics, written[i], &found);
+        if (i == 0 && !found.compacted) {
+            snprintf(
+                error, error_bytes,
+                "topic %s is not compacted, so accounts would be lost from it: set cleanup.policy=compact",
+                written[i]);
+            return ACD_CHECK_REFUSE;
+        }
+        if (found.message_max < ACD_MESSAGE_MAX) {
+            snprintf(error, error_bytes,
+                     "topic %s takes messages of at most %lld bytes: set max.message.bytes to %d or more",
+                     written[i], found.message_max, ACD_MESSAGE_MAX);
+            return ACD_CHECK_REFUSE;
+        }
+    }
+    return ACD_CHECK_OK;
 }
 
 static enum acd_check find_own(struct acd_topics *topics, struct acd_own_topics *out, char *error,
@@ -174,26 +217,12 @@ static enum acd_check find_own(struct acd_topics *topics, struct acd_own_topics 
 enum acd_check acd_topics_check(struct acd_topics *topics, bool embedded, struct acd_own_topics *out,
                                 char *error, size_t error_bytes)
 {
-    const struct acd_settings *settings = topics->settings;
     enum acd_check result;
 
     pthread_mutex_lock(&topics->lock);
     result = find_own(topics, out, error, error_bytes);
-    if (embedded)
-        goto out;
-    if (result == ACD_CHECK_OK && is_compacted(topics, settings->kafka.commands, false)) {
-        snprintf(
-            error, error_bytes,
-            "topic %s is compacted, which drops commands before they are read: set cleanup.policy=delete",
-            settings->kafka.commands);
-        result = ACD_CHECK_REFUSE;
-    } else if (result == ACD_CHECK_OK && !is_compacted(topics, settings->kafka.changelog, true)) {
-        snprintf(error, error_bytes,
-                 "topic %s is not compacted, so accounts would be lost from it: set cleanup.policy=compact",
-                 settings->kafka.changelog);
-        result = ACD_CHECK_REFUSE;
-    }
-out:
+    if (result == ACD_CHECK_OK && !embedded)
+        result = check_settings(topics, error, error_bytes);
     pthread_mutex_unlock(&topics->lock);
     return result;
 }

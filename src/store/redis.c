@@ -127,7 +127,9 @@ enum acd_store acd_redis_connect(struct acd_redis *redis, const struct acd_setti
     if (redis->context->err)
         return down(redis, redis->context->errstr);
     redisSetTimeout(redis->context, timeout);
-    redisEnableKeepAlive(redis->context);
+    /* A Unix socket has no keepalive, and hiredis would keep the refusal as the connection's error. */
+    if (!settings->redis.socket[0] && redisEnableKeepAlive(redis->context) != REDIS_OK)
+        return down(redis, redis->context->errstr);
     acd_arena_init(&arena);
     result = authenticate(redis, settings, &arena);
     if (result == ACD_STORE_OK)

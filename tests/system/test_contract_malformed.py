@@ -213,3 +213,18 @@ def test_memory_stays_flat(shared, app):
     assert grown < 8 * 1024, f"grew by {grown} KiB from {before} KiB"
     seconds, exchange = shared.timed({"op": "create", "app": app, "account": "a"})
     assert exchange.reply["status"] == "ok" and seconds < 2
+
+
+@pytest.mark.parametrize("count", [99_990, 120_000])
+def test_more_headers_than_anybody_needs(world, count):
+    """As many as fit into a record: the dead letter leaves out what it has no room for, and the line goes on."""
+    here = world(partitions=1)
+    headers = [("h", b"")] * count
+    record = here.post(b"x" * 600_000, headers=headers)
+    here.poster.flush()
+    assert here.reply_to(record, 30).body()["error"]["code"] == "malformed"
+    letter = here.dead_letters.wait(1, what="dead letters")[0]
+    assert letter.header("accountd-error-code") == b"malformed"
+    assert record.value.startswith(letter.value)
+    assert here.ask({"op": "create", "app": "demo", "account": "a"}).reply["revision"] == 1
+    here.daemons[0].stop()

@@ -158,3 +158,39 @@ def test_a_reply_topic_made_later_is_seen(world):
         assert message.body()["error"]["code"] == "reply_topic_forbidden"
         assert time.monotonic() - made < 10, "the new topic is not seen"
     here.check_exactly_once()
+
+
+def test_a_reply_topic_that_refuses_the_reply(world):
+    """What the named topic does not take goes to the default one, and holds nobody up."""
+    here = world(partitions=1, settings={"kafka": {"reply_topics": ["narrow"]}}, start=False)
+    here.kafka.make_topic("narrow", 1, max_message_bytes="300")
+    here.daemon()
+    created = here.post({"op": "create", "app": "demo", "account": "a", "profile": {"nickname": "n" * 400}})
+    routed = here.post(get("demo"), headers=[("kafka_replyTopic", b"narrow"), ("kafka_correlationId", b"c")])
+    after = here.post(get("demo"))
+    here.poster.flush()
+    for record in (created, routed, after):
+        message = here.reply_to(record, 60)
+        assert message.body()["status"] == "ok"
+        assert message.topic == here.topics.replies
+    assert here.reply_to(routed).header("kafka_correlationId") == b"c"
+    here.check_exactly_once()
+
+
+def test_a_reply_topic_that_goes_away(world):
+    here = world(partitions=1, settings={"kafka": {"reply_topics": ["brief"]}}, start=False)
+    here.kafka.make_topic("brief", 1)
+    here.daemon()
+    here.watch_replies("brief")
+    headers = [("kafka_replyTopic", b"brief")]
+    here.ask({"op": "create", "app": "demo", "account": "a"})
+    first = here.post(get("demo"), headers=headers)
+    here.poster.flush()
+    assert here.reply_to(first).topic == "brief"
+    here.kafka.admin.delete_topics(["brief"])["brief"].result(15)
+    # accountd may still believe in the topic; the reply must come all the same, and so must the next one.
+    second = here.post(get("demo"), headers=headers)
+    after = here.post(get("demo"))
+    here.poster.flush()
+    assert here.reply_to(second, 90).topic == here.topics.replies
+    assert here.reply_to(after, 90).body()["status"] == "ok"
