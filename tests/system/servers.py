@@ -129,7 +129,7 @@ class Redis:
     def start(self):
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
         with open(self.directory / "redis.log", "ab") as log:
-            command += ["--dir", str(self.directory)]
+            command += ["--dir", str(self.directory), "--unixsocket", str(self.directory / "sock")]
             self.process = subprocess.Popen(WITH_PARENT + command, stdout=log, stderr=subprocess.STDOUT)
         wait_for(f"redis-server on port {self.port}", self._answers)
 

@@ -164,3 +164,11 @@ def test_a_wrong_setting_stops_the_start(tmp_path, text, line):
         done = subprocess.run([BUILD / "accountd", *arguments], capture_output=True, text=True, timeout=20)
         assert done.returncode != 0
         assert f"{config}:{line}: " in done.stderr, done.stderr
+
+
+def test_redis_by_its_socket(world):
+    here = world(partitions=1, start=False)
+    here.daemon(redis={"socket": str(here.redis_server.directory / "sock"), "port": 1})
+    assert here.ask({"op": "create", "app": "demo", "account": "a"}).reply["revision"] == 1
+    here.check_redis()
+    here.daemons[0].stop()
