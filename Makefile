@@ -122,11 +122,13 @@ $(BUILD)/unit/test_%: $(BUILD)/unit/test_%.o $(SUPPORT_SOURCES:tests/unit/%.c=$(
 	@echo "  LD $@"
 	@$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-# The functions that Redis runs, as a C string.
+# The functions that Redis runs, as a C string; their name holds a hash of their text.
 $(FUNCTIONS): src/store/commit.lua
 	@mkdir -p $(@D)
-	@{ echo 'static const char acd_functions_lua[] ='; \
-	   sed -e 's/[\\"?]/\\&/g' -e 's/.*/    "&\\n"/' $<; echo '    ;'; } > $@
+	@version=$$(sha256sum $< | cut -c1-8); \
+	 { echo "#define ACD_FUNCTIONS_NAME \"accountd_$$version\""; \
+	   echo 'static const char acd_functions_lua[] ='; \
+	   sed -e "s/accountd_VERSION/accountd_$$version/" -e 's/[\\"?]/\\&/g' -e 's/.*/    "&\\n"/' $<; echo '    ;'; } > $@
 
 # Other flags than last time mean other objects.
 $(BUILD)/flags: force

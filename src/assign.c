@@ -404,8 +404,14 @@ void acd_assign_resolve(struct acd_worker *worker)
         acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
         return;
     }
-    for (uint32_t i = 0; i < count && worker->producer; i++)
-        resolve_one(worker, open[i], &committed[i], markers[i]);
+    /* Another one first each time: one whose batch cannot be published costs the producer, but not the
+     * others. */
+    worker->turn++;
+    for (uint32_t i = 0; i < count && worker->producer; i++) {
+        uint32_t n = (worker->turn + i) % count;
+
+        resolve_one(worker, open[n], &committed[n], markers[n]);
+    }
     for (uint32_t i = 0; i < count; i++) {
         news |= open[i]->phase != UNRESOLVED;
         all &= open[i]->phase != UNRESOLVED;

@@ -86,6 +86,12 @@ static bool claim(struct acd_worker *worker, struct batch *batch, const struct i
     return !may_touch_admins(command) || !is_busy(worker, acd_state_hash(command->app, acd_slice(NULL, 0)));
 }
 
+static void want(struct batch *batch, const struct item *item)
+{
+    for (uint32_t i = 0; item->refusal.code == ACD_OK && i < item->command.target_count; i++)
+        acd_state_find(&batch->state, item->command.app, item->command.targets[i].account)->wanted = true;
+}
+
 static struct part *part_of(struct batch *batch, struct partition *partition)
 {
     struct part *part = batch->part_count ? &batch->parts[batch->part_count - 1] : NULL;
@@ -134,6 +140,7 @@ static void take_from(struct acd_worker *worker, struct batch *batch, struct par
         decode(worker, item);
         if (!fits(room, item) || (item->refusal.code == ACD_OK && !claim(worker, batch, item)))
             return;
+        want(batch, item);
         part = part_of(batch, partition);
         if (part->taken++ == 0)
             part->from = item->record.offset;
@@ -191,6 +198,7 @@ static enum acd_store load_lists(struct acd_worker *worker, struct batch *batch)
             struct acd_entry *entry = acd_state_entry(&batch->state, item->command.app, item->page.names[n]);
 
             entry->partition = item->partition->id;
+            entry->wanted = true;
         }
     }
     return ACD_STORE_OK;
@@ -203,7 +211,9 @@ enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
     int64_t misses = 0;
 
     for (struct acd_entry *entry = batch->state.entries; entry; entry = entry->next) {
-        entry->base = acd_cache_get(worker->cache, entry->hash, entry->app->name, entry->name);
+        /* Named only by a command that has to wait: whatever is wrong with it is not this batch's matter. */
+        entry->base = entry->wanted ? acd_cache_get(worker->cache, entry->hash, entry->app->name, entry->name)
+                                    : &acd_account_none;
         entry->current = entry->base;
         *(entry->base ? &hits : &misses) += 1;
     }
@@ -236,7 +246,7 @@ static struct acd_answer answer_list(struct acd_worker *worker, struct batch *ba
     for (uint32_t n = 0; n < item->page.count; n++) {
         struct acd_entry *entry = acd_state_find(&batch->state, item->command.app, item->page.names[n]);
 
-        entry->touched = true;
+        entry->touched = worker->lists_refused < LIST_TRIES_MAX;
         /* Deleted between the two reads: as if the index had been read later. */
         if (entry->current->exists)
             rows[answer.row_count++] = (struct acd_row){entry->name, entry->current};

@@ -86,6 +86,7 @@ bool acd_batch_commit(struct acd_worker *worker, struct batch *batch)
         switch (acd_store_commit(worker->store, &worker->arena, &commit, &verdict)) {
         case ACD_STORE_OK:
             acd_metric_add(ACD_METRIC_BATCHES, 1);
+            worker->lists_refused = 0;
             return true;
         case ACD_STORE_FENCED:
             if (is_own(batch, &verdict))
@@ -96,9 +97,11 @@ bool acd_batch_commit(struct acd_worker *worker, struct batch *batch)
             acd_assign_doubt(worker);
             return false;
         case ACD_STORE_STALE:
+            worker->lists_refused += batch->items[0].command.op == ACD_LIST;
             drop_stale(worker, &verdict);
             return false;
         case ACD_STORE_BUSY:
+            worker->lists_refused += batch->items[0].command.op == ACD_LIST;
             remember_busy(worker, &verdict);
             return false;
         case ACD_STORE_HALT:

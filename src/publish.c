@@ -1,12 +1,19 @@
 /* A committed batch to Kafka: one transaction with offsets, replies and changelog records. */
 #include <stdio.h>
 
+#include "accountd/clock.h"
 #include "accountd/log.h"
 #include "accountd/metrics.h"
 #include "worker_parts.h"
 
-/* How often one transaction is tried with the same producer before it is made anew. */
-#define PUBLISH_TRIES 5
+/* How often one transaction is tried before the partitions are looked at anew, and for how long: a worker
+ * must poll again within max.poll.interval.ms. */
+#define PUBLISH_TRIES       5
+#define PUBLISH_DEADLINE_MS 30000
+
+/* After so many tries every reply goes to the default topic: which of the others is at fault does not always
+ * show. */
+#define TRIES_TO_FIND_FAULT 2
 
 void acd_batch_note(struct acd_worker *worker)
 {
@@ -17,7 +24,7 @@ void acd_batch_note(struct acd_worker *worker)
     for (uint32_t i = 0; i < worker->partition_count; i++) {
         struct partition *partition = &worker->partitions[i];
 
-        if (partition->phase != RUNNING || partition->noted || !partition->marker.len)
+        if (partition->phase == UNRESOLVED || partition->noted || !partition->marker.len)
             continue;
         ids[count] = partition->id;
         markers[count++] = partition->marker;
@@ -25,7 +32,7 @@ void acd_batch_note(struct acd_worker *worker)
     if (count == 0 || acd_store_note(worker->store, &worker->arena, ids, markers, count) != ACD_STORE_OK)
         return;
     for (uint32_t i = 0; i < worker->partition_count; i++)
-        worker->partitions[i].noted = true;
+        worker->partitions[i].noted |= worker->partitions[i].phase != UNRESOLVED;
 }
 
 static void advance(struct acd_worker *worker, struct part *part)
@@ -73,7 +80,7 @@ static bool is_own_topic(const struct acd_settings *settings, struct acd_slice t
 
 /* A reply topic that a command named may have gone since it was looked up, or refuse what it is sent: then
  * the reply goes to the default one, and the line goes on. */
-static void reroute(struct acd_worker *worker, struct acd_outgoing_list *messages)
+static void reroute(struct acd_worker *worker, struct acd_outgoing_list *messages, bool all)
 {
     const struct acd_shared *shared = worker->shared;
 
@@ -81,7 +88,7 @@ static void reroute(struct acd_worker *worker, struct acd_outgoing_list *message
         struct acd_outgoing *message = &messages->items[i];
 
         if (is_own_topic(shared->settings, message->topic) ||
-            (!acd_slice_is(message->topic, worker->blamed) &&
+            (!all && !acd_slice_is(message->topic, worker->blamed) &&
              message->partition < acd_topics_partitions(shared->topics, message->topic)))
             continue;
         acd_log(ACD_LOG_WARNING, "reply topic %.*s cannot be used: the reply goes to %s",
@@ -95,10 +102,12 @@ bool acd_publish(struct acd_worker *worker, const struct acd_offset *offsets, ui
                  struct acd_outgoing_list *messages, bool looked_up)
 {
     enum acd_publish result = ACD_PUBLISH_AGAIN;
+    int64_t deadline = acd_clock_ms() + PUBLISH_DEADLINE_MS;
 
-    for (int tries = 0; result == ACD_PUBLISH_AGAIN && tries < PUBLISH_TRIES; tries++) {
+    for (int tries = 0; result == ACD_PUBLISH_AGAIN && tries < PUBLISH_TRIES && acd_clock_ms() < deadline;
+         tries++) {
         if (tries > 0 || !looked_up)
-            reroute(worker, messages);
+            reroute(worker, messages, tries >= TRIES_TO_FIND_FAULT);
         result = acd_producer_publish(worker->producer, acd_consumer_group(worker->consumer), offsets, count,
                                       messages->items, messages->count);
         snprintf(worker->blamed, sizeof(worker->blamed), "%s", acd_producer_blamed(worker->producer));
@@ -113,7 +122,7 @@ bool acd_publish(struct acd_worker *worker, const struct acd_offset *offsets, ui
     }
     acd_metric_add(ACD_METRIC_TRANSACTIONS_FAILED, 1);
     acd_worker_report(worker, "Kafka: transaction: %s", acd_producer_error(worker->producer));
-    if (result != ACD_PUBLISH_FENCED) {
+    if (result == ACD_PUBLISH_LOST) {
         acd_producer_close(worker->producer);
         worker->producer = NULL;
     }

@@ -287,6 +287,7 @@ static void *run(void *context)
     if (setjmp(no_memory)) {
         /* Nothing was written: a commit happens only after all that needs memory. */
         acd_worker_report(worker, "no memory; the batch is decided again");
+        acd_store_disconnect(worker->store);
         acd_assign_doubt(worker);
         acd_clock_sleep_ms(RETRY_MS);
     }
@@ -325,7 +326,7 @@ struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot)
     worker->shared = shared;
     worker->slot = slot;
     acd_worker_nonce(worker->token);
-    snprintf(worker->name, sizeof(worker->name), "%.80s-%s-%d", shared->settings->kafka.group, host, slot);
+    snprintf(worker->name, sizeof(worker->name), "%.300s-%s-%d", shared->settings->kafka.group, host, slot);
     snprintf(worker->reason, sizeof(worker->reason), "starting");
     pthread_mutex_init(&worker->lock, NULL);
     acd_arena_init(&worker->arena);

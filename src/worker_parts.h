@@ -36,6 +36,10 @@
 /* A record that ended the process so often is set aside. */
 #define ATTEMPTS_MAX 3
 
+/* After so many refused commits the rows of a list are no longer compared: under a steady load by other
+ * partitions there may be no moment at which all of them hold. */
+#define LIST_TRIES_MAX 50
+
 /* Accounts that another partition's unpublished batch wrote are left alone for so long. */
 #define BUSY_PAUSE_MS 3
 #define BUSY_MAX      256
@@ -71,7 +75,7 @@ struct partition {
 struct acd_worker {
     struct acd_shared *shared;
     int slot;
-    char name[160];              /* the transactional id */
+    char name[400];              /* the transactional id */
     char token[ACD_NONCE_BYTES]; /* tells this run of the worker from any other */
     pthread_t thread;
 
@@ -96,7 +100,9 @@ struct acd_worker {
     uint32_t busy_count;
     int64_t busy_until_ms;
     struct partition
-        *alone;          /* the one that the next batch is taken from, or NULL: all that are not careful */
+        *alone; /* the one that the next batch is taken from, or NULL: all that are not careful */
+    uint32_t
+        lists_refused; /* commits with lists, one after the other, that other partitions got in the way of */
     uint32_t one_by_one; /* batches to take from one partition each: one was refused for good, and whose fault
                             it was must show */
 

@@ -39,6 +39,7 @@ struct acd_entry {
     struct acd_entry *next;            /* in the order of first use */
     struct acd_entry *chain;           /* in the same bucket */
     struct acd_entry *next_in_app;
+    bool wanted;  /* a command that was taken into the batch names it */
     bool touched; /* a decision looked at it or changed it */
 };
 

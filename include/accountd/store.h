@@ -38,6 +38,9 @@ const char *acd_store_error(const struct acd_store_handle *store);
  * and loads the functions. ACD_STORE_HALT: it may not be used. */
 enum acd_store acd_store_connect(struct acd_store_handle *store) __attribute__((warn_unused_result));
 
+/* Closes the connection, with answers that nobody has read yet. */
+void acd_store_disconnect(struct acd_store_handle *store);
+
 bool acd_store_connected(const struct acd_store_handle *store);
 
 /* "RUN_ID REPLICATION_ID" of the Redis that is connected. An incarnation begins with the identity it was made

@@ -108,16 +108,12 @@ void acd_ctl_client_close(struct acd_ctl_client *client)
 {
     if (!client)
         return;
-    acd_ctl_stream_close(client->exports);
-    acd_ctl_stream_close(client->replies);
-    if (client->consumer)
-        rd_kafka_destroy(client->consumer);
     if (client->producer) {
         (void)rd_kafka_purge(client->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         (void)rd_kafka_flush(client->producer, CLOSE_MS);
-        rd_kafka_destroy(client->producer);
     }
-    free(client);
+    /* The clients are not destroyed: librdkafka may sleep for a second in that, and the program ends now
+     * anyway. */
 }
 
 struct acd_slice acd_ctl_header(const rd_kafka_message_t *message, const char *name)

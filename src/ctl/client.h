@@ -23,7 +23,8 @@ enum acd_ctl_exit acd_ctl_client_open(struct acd_ctl_client **out, const struct 
                                       const struct acd_ctl_args *args, bool exports)
     __attribute__((warn_unused_result));
 
-/* NULL is accepted. */
+/* Makes sure that nothing is posted any more; to be called at the program's end, which frees the rest. NULL
+ * is accepted. */
 void acd_ctl_client_close(struct acd_ctl_client *client);
 
 /* Posts a command (key absent: none) and waits for its reply, which the caller destroys. */

@@ -69,20 +69,6 @@ rd_kafka_resp_err_t acd_ctl_stream_open(struct acd_ctl_stream **out, rd_kafka_t 
     return error;
 }
 
-void acd_ctl_stream_close(struct acd_ctl_stream *stream)
-{
-    if (!stream)
-        return;
-    for (int i = 0; i < stream->started; i++)
-        (void)rd_kafka_consume_stop(stream->topic, i);
-    if (stream->topic)
-        rd_kafka_topic_destroy(stream->topic);
-    if (stream->queue)
-        rd_kafka_queue_destroy(stream->queue);
-    free(stream->ends);
-    free(stream);
-}
-
 rd_kafka_message_t *acd_ctl_stream_next(struct acd_ctl_stream *stream, int timeout_ms)
 {
     while (stream->started < stream->partitions) {

@@ -23,13 +23,10 @@ struct acd_ctl_stream;
 rd_kafka_resp_err_t acd_ctl_stream_check(rd_kafka_t *client, const char *topic, int64_t deadline_ms)
     __attribute__((warn_unused_result));
 
-/* Looks the topic up and notes where its partitions end. Returns 0, or the error of what did not work. Close
- * `*out` in any case. */
+/* Looks the topic up and notes where its partitions end. Returns 0, or the error of what did not work; the
+ * stream lasts as long as the program. */
 rd_kafka_resp_err_t acd_ctl_stream_open(struct acd_ctl_stream **out, rd_kafka_t *consumer, const char *topic,
                                         int64_t deadline_ms) __attribute__((warn_unused_result));
-
-/* Before the consumer is destroyed; NULL is accepted. */
-void acd_ctl_stream_close(struct acd_ctl_stream *stream);
 
 /* The next message or error, or NULL when none came in time; the caller destroys it. The first call begins to
  * fetch. */

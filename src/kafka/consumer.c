@@ -47,6 +47,17 @@ static void forget_assignment(struct acd_consumer *consumer)
     consumer->epoch++;
 }
 
+/* The broker accepts metadata without a member although the group is active: it would fence nothing. */
+static rd_kafka_consumer_group_metadata_t *member_metadata(rd_kafka_t *rk)
+{
+    char *member = rd_kafka_memberid(rk);
+    bool named = member && *member;
+
+    if (member)
+        rd_kafka_mem_free(rk, member);
+    return named ? rd_kafka_consumer_group_metadata(rk) : NULL;
+}
+
 /* Group metadata is captured here and nowhere else: read later it would be that of a generation that this
  * worker has rejoined in the background, and the broker would accept what was decided before. */
 static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_topic_partition_list_t *list,
@@ -60,7 +71,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_top
         consumer->assigned = calloc((size_t)list->cnt + 1, sizeof(*consumer->assigned));
         for (int i = 0; consumer->assigned && i < list->cnt; i++)
             consumer->assigned[consumer->assigned_count++] = list->elems[i].partition;
-        consumer->group.metadata = rd_kafka_consumer_group_metadata(rk);
+        consumer->group.metadata = member_metadata(rk);
         /* Nothing is fetched until the worker knows where each partition stands. */
         rd_kafka_assign(rk, none);
     } else {

@@ -208,9 +208,12 @@ static enum acd_check find_own(struct acd_topics *topics, struct acd_own_topics 
         }
     }
     cluster = rd_kafka_clusterid(topics->rk, ASK_TIMEOUT_MS);
-    snprintf(out->cluster, sizeof(out->cluster), "%s", cluster ? cluster : "");
-    if (cluster)
-        rd_kafka_mem_free(topics->rk, cluster);
+    if (!cluster) {
+        snprintf(error, error_bytes, "Kafka at %s does not tell its cluster's id", settings->kafka.brokers);
+        return ACD_CHECK_WAIT;
+    }
+    snprintf(out->cluster, sizeof(out->cluster), "%s", cluster);
+    rd_kafka_mem_free(topics->rk, cluster);
     return ACD_CHECK_OK;
 }
 

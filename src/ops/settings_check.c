@@ -33,6 +33,7 @@ static const struct {
     {"offset.store.method", "offsets are committed together with the replies"},
     {"auto.offset.reset", "an offset that is gone must stop the partition, not be guessed"},
     {"isolation.level", "messages of aborted transactions must not be read"},
+    {"message.max.bytes", "replies and export chunks are made to fit the default"},
     {"check.crcs", "records are always checked"},
     {"enable.partition.eof", "ends of partitions are of no use here"},
     {"group.instance.id", "static members are not fenced by the group's generation"},

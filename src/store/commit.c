@@ -203,7 +203,7 @@ enum acd_store acd_store_commit(struct acd_store_handle *store, struct acd_arena
     *verdict = (struct acd_verdict){0};
     verdict->entries = acd_arena_calloc(arena, commit->state->entry_count, sizeof(*verdict->entries));
     verdict->apps = acd_arena_calloc(arena, app_count, sizeof(*verdict->apps));
-    acd_store_function(store, arena, &args, "FCALL", "accountd_1_commit");
+    acd_store_function(store, arena, &args, "FCALL", "commit");
     acd_args_add(&args, commit->incarnation);
     acd_args_int(&args, commit->part_count);
     for (uint32_t i = 0; i < commit->part_count; i++) {

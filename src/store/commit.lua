@@ -1,5 +1,6 @@
-#!lua name=accountd_1
--- The functions that accountd runs inside Redis. Lua does not roll back, so each of them looks first, at
+#!lua name=accountd_VERSION
+-- The functions that accountd runs inside Redis. The build puts a hash of this text for VERSION, so that two releases
+-- of accountd can serve one Redis, each with its own. Lua does not roll back, so each of them looks first, at
 -- everything, and then writes with commands that cannot fail.
 
 -- unpack() is bounded by Lua's stack; an even number, so that pairs stay together.
@@ -290,8 +291,8 @@ local function list(_, args)
     return {total, start + #names < total and 1 or 0, names}
 end
 
-redis.register_function('accountd_1_commit', commit)
-redis.register_function('accountd_1_note', note)
-redis.register_function('accountd_1_establish', establish)
-redis.register_function('accountd_1_attempts', attempts)
-redis.register_function{function_name = 'accountd_1_list', callback = list, flags = {'no-writes'}}
+redis.register_function('accountd_VERSION_commit', commit)
+redis.register_function('accountd_VERSION_note', note)
+redis.register_function('accountd_VERSION_establish', establish)
+redis.register_function('accountd_VERSION_attempts', attempts)
+redis.register_function{function_name = 'accountd_VERSION_list', callback = list, flags = {'no-writes'}}

@@ -182,6 +182,10 @@ enum acd_store acd_redis_read(struct acd_redis *redis, redisReply **reply)
         return ACD_STORE_OK;
     snprintf(redis->error, sizeof(redis->error), "%s", (*reply)->str);
     result = class_of((*reply)->str);
+    /* It changed its role or its memory: its identity is to be read again before anything else. */
+    if (strstr((*reply)->str, "READONLY") || strstr((*reply)->str, "LOADING") ||
+        strstr((*reply)->str, "MASTERDOWN"))
+        acd_redis_close(redis);
     freeReplyObject(*reply);
     *reply = NULL;
     return result;

@@ -29,6 +29,11 @@ const char *acd_store_error(const struct acd_store_handle *store)
     return store->redis.error;
 }
 
+void acd_store_disconnect(struct acd_store_handle *store)
+{
+    acd_redis_close(&store->redis);
+}
+
 bool acd_store_connected(const struct acd_store_handle *store)
 {
     return store->redis.context != NULL;
@@ -56,7 +61,7 @@ void acd_store_function(const struct acd_store_handle *store, struct acd_arena *
 {
     acd_args_init(args, arena, 16);
     acd_args_str(args, call);
-    acd_args_str(args, name);
+    acd_args_add(args, acd_arena_format(arena, ACD_FUNCTIONS_NAME "_%s", name));
     acd_args_str(args, "0");
     acd_args_str(args, store->settings->redis.key_prefix);
 }
@@ -134,15 +139,15 @@ static enum acd_store load_functions(struct acd_store_handle *store, struct acd_
     redisReply *reply;
     enum acd_store result;
 
-    acd_args_init(&args, arena, 4);
+    acd_args_init(&args, arena, 3);
     acd_args_str(&args, "FUNCTION");
     acd_args_str(&args, "LOAD");
-    acd_args_str(&args, "REPLACE");
     acd_args_str(&args, acd_functions_lua);
     result = acd_redis_call(&store->redis, &args, &reply);
     if (result == ACD_STORE_OK)
         freeReplyObject(reply);
-    return result;
+    /* The library's name holds the hash of its text, so one of that name is the same. */
+    return result == ACD_STORE_HALT && strstr(store->redis.error, "already exists") ? ACD_STORE_OK : result;
 }
 
 enum acd_store acd_store_connect(struct acd_store_handle *store)
@@ -214,7 +219,7 @@ enum acd_store acd_store_establish(struct acd_store_handle *store, struct acd_ar
 {
     struct acd_args args;
 
-    acd_store_function(store, arena, &args, "FCALL", "accountd_1_establish");
+    acd_store_function(store, arena, &args, "FCALL", "establish");
     acd_args_add(&args, incarnation);
     acd_args_int(&args, partitions);
     return call_for_string(store, arena, &args, out);
@@ -260,7 +265,7 @@ enum acd_store acd_store_note(struct acd_store_handle *store, struct acd_arena *
     redisReply *reply;
     enum acd_store result;
 
-    acd_store_function(store, arena, &args, "FCALL", "accountd_1_note");
+    acd_store_function(store, arena, &args, "FCALL", "note");
     for (uint32_t i = 0; i < count; i++) {
         acd_args_int(&args, partitions[i]);
         acd_args_add(&args, markers[i]);
@@ -279,7 +284,7 @@ enum acd_store acd_store_attempts(struct acd_store_handle *store, struct acd_are
     redisReply *reply;
     enum acd_store result;
 
-    acd_store_function(store, arena, &args, "FCALL", "accountd_1_attempts");
+    acd_store_function(store, arena, &args, "FCALL", "attempts");
     acd_args_int(&args, partition);
     acd_args_int(&args, offset);
     acd_args_str(&args, worker);
@@ -301,7 +306,7 @@ enum acd_store acd_store_list(struct acd_store_handle *store, struct acd_arena *
     enum acd_store result;
 
     *out = (struct acd_page){0};
-    acd_store_function(store, arena, &args, "FCALL_RO", "accountd_1_list");
+    acd_store_function(store, arena, &args, "FCALL_RO", "list");
     acd_args_add(&args, command->app);
     acd_args_int(&args, command->list_limit);
     if (command->list_from_cursor) {

@@ -100,7 +100,7 @@ def test_a_batch_that_was_published_but_not_noted_as_such(behind):
         killed.set()
 
     daemon.start()
-    proxy.step_in(b"accountd_1_note", act)
+    proxy.step_in(b"_note\r\n", act)
     created = here.post({**CREATE, "account": "a"}, partition=0)
     here.poster.flush()
     assert killed.wait(15), "the proxy saw no note"
