@@ -11,13 +11,12 @@
  * end within the producers' transaction.timeout.ms. */
 #define ASK_TIMEOUT_MS 15000
 
-/* A worker that died frees its partitions after session.timeout.ms; what is fetched ahead is bounded in
- * bytes, or large commands would make the process large. */
-static const struct acd_kafka_default consumer_defaults[] = {{"session.timeout.ms", "10000"},
-                                                             {"fetch.wait.max.ms", "100"},
-                                                             {"fetch.error.backoff.ms", "100"},
-                                                             {"queued.max.messages.kbytes", "16384"},
-                                                             {NULL, NULL}};
+/* A worker that died frees its partitions after session.timeout.ms; one that lives hears of a rebalance with
+ * its next heartbeat. What is fetched ahead is bounded in bytes, or large commands would make the process
+ * large. */
+static const struct acd_kafka_default consumer_defaults[] = {
+    {"session.timeout.ms", "10000"},   {"heartbeat.interval.ms", "1000"},       {"fetch.wait.max.ms", "100"},
+    {"fetch.error.backoff.ms", "100"}, {"queued.max.messages.kbytes", "16384"}, {NULL, NULL}};
 
 struct acd_consumer {
     rd_kafka_t *rk;

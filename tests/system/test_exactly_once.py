@@ -33,14 +33,14 @@ def check_everything(world):
     print(f"{total} commands answered once each: {dict(codes)}")
 
 
-@pytest.mark.parametrize("processes", [1, 2])
-def test_killed_again_and_again_under_load(world, seed, processes):
+@pytest.mark.parametrize("processes, kills", [(1, 20), (2, 12)])
+def test_killed_again_and_again_under_load(world, seed, processes, kills):
     chance = random.Random(seed)
     load = Load(seed, partitions=4)
     here = world(partitions=4, settings=SMALL)
     if processes == 2:
         here.daemon()
-    kills, burst = 20, 1000
+    burst = 1000
     for _ in range(kills):
         load.post(here, burst)
         victim = chance.choice(here.daemons)
