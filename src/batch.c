@@ -7,11 +7,10 @@
 
 /* ---- Taking records */
 
-static struct acd_slice position_text(const struct acd_worker *worker, const struct acd_record *record)
+static struct acd_slice position_text(struct acd_worker *worker, const struct acd_record *record)
 {
-    return acd_arena_format((struct acd_arena *)(uintptr_t)&worker->arena, "%s:%d:%lld",
-                            worker->shared->settings->kafka.commands, record->partition,
-                            (long long)record->offset);
+    return acd_arena_format(&worker->arena, "%s:%d:%lld", worker->shared->settings->kafka.commands,
+                            record->partition, (long long)record->offset);
 }
 
 /* Reads key, headers and value. A record that ended the process before is not looked into. */
@@ -22,7 +21,6 @@ static void decode(struct acd_worker *worker, struct item *item)
     struct acd_slice value = acd_codec_unframe(record->value);
     struct acd_value message;
     const char *malformed;
-
     bool readable = acd_record_headers(record, &worker->arena, &item->headers, &item->header_count) == 0;
 
     acd_route(worker->shared->router, &worker->arena, record->key, record->partition, item->headers,
