@@ -74,7 +74,7 @@ void acd_assign_take(struct acd_worker *worker)
     acd_metric_add(ACD_METRIC_ASSIGNED_PARTITIONS, count);
     if (worker->joined) {
         acd_metric_add(ACD_METRIC_REBALANCES, 1);
-        acd_log(ACD_LOG_INFO, "worker %s: assigned %u partitions", worker->name, count);
+        acd_log(ACD_LOG_INFO, "worker %s: partitions assigned: %u", worker->name, count);
     }
 }
 
@@ -241,8 +241,8 @@ static bool check_incarnation(struct acd_worker *worker)
     forget_incarnation(worker);
     acd_worker_report(
         worker,
-        "Redis is not whole: %s; no command is applied, so that no reply becomes untrue. Bring back the "
-        "Redis that accountd wrote last",
+        "Redis is not whole: %s; no command is applied, so that no reply becomes untrue, and restoring it "
+        "from the changelog is not built yet",
         !present.data                 ? "its incarnation key is gone (a flush, or an empty Redis)"
         : !made_here(worker, present) ? "it was restarted or replaced since the last batch"
         : !announced.exists           ? "Kafka does not know its incarnation any more"

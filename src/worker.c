@@ -327,7 +327,7 @@ struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot)
     worker->slot = slot;
     acd_worker_nonce(worker->token);
     snprintf(worker->name, sizeof(worker->name), "%.300s-%s-%d", shared->settings->kafka.group, host, slot);
-    snprintf(worker->reason, sizeof(worker->reason), "starting");
+    snprintf(worker->reason, sizeof(worker->reason), "waiting for the consumer group");
     pthread_mutex_init(&worker->lock, NULL);
     acd_arena_init(&worker->arena);
     worker->store = acd_store_open(shared->settings);
