@@ -105,15 +105,30 @@ void acd_assign_halt(struct acd_worker *worker, struct partition *partition, con
     acd_worker_report(worker, "partition %d is halted: %s", partition->id, reason);
 }
 
-void acd_assign_mark(struct partition *partition, struct acd_slice marker, const char *nonce)
+/* Keeps a copy of the value beyond the batch, in place of what was kept. */
+static void keep(struct acd_slice *kept, struct acd_slice value)
 {
-    char *copy = malloc(marker.len + 1);
+    char *copy = malloc(value.len + 1);
 
     if (!copy)
         abort();
-    memcpy(copy, marker.data, marker.len);
-    free((void *)(uintptr_t)partition->marker.data);
-    partition->marker = acd_slice(copy, marker.len);
+    memcpy(copy, value.data, value.len);
+    free((void *)(uintptr_t)kept->data);
+    *kept = acd_slice(copy, value.len);
+}
+
+struct acd_slice acd_assign_origin(struct acd_worker *worker, int32_t partition)
+{
+    const struct acd_shared *shared = worker->shared;
+
+    return acd_origin_format(&worker->arena, acd_slice_str(shared->own.cluster),
+                             acd_slice_str(shared->settings->kafka.group),
+                             acd_slice_str(shared->settings->kafka.commands), partition);
+}
+
+void acd_assign_mark(struct partition *partition, struct acd_slice marker, const char *nonce)
+{
+    keep(&partition->marker, marker);
     snprintf(partition->nonce, sizeof(partition->nonce), "%s", nonce);
 }
 
@@ -126,17 +141,10 @@ static void forget_incarnation(struct acd_worker *worker)
 /* Revisions are unique within one incarnation: the cache goes with it. */
 static void take_incarnation(struct acd_worker *worker, struct acd_slice incarnation)
 {
-    char *copy;
-
     if (acd_slice_equal(worker->incarnation, incarnation))
         return;
-    copy = malloc(incarnation.len + 1);
-    if (!copy)
-        abort();
-    memcpy(copy, incarnation.data, incarnation.len);
     acd_cache_clear(worker->cache);
-    forget_incarnation(worker);
-    worker->incarnation = acd_slice(copy, incarnation.len);
+    keep(&worker->incarnation, incarnation);
 }
 
 /* True when the incarnation was made in the Redis that is connected. */
@@ -311,9 +319,7 @@ static void resolve_one(struct acd_worker *worker, struct partition *partition,
 {
     struct acd_marker marker;
     const struct acd_settings *settings = worker->shared->settings;
-    struct acd_slice origin = acd_origin_format(&worker->arena, acd_slice_str(worker->shared->own.cluster),
-                                                acd_slice_str(settings->kafka.group),
-                                                acd_slice_str(settings->kafka.commands), partition->id);
+    struct acd_slice origin = acd_assign_origin(worker, partition->id);
 
     if (text.data && (!acd_marker_parse(text, &marker) || !acd_slice_equal(marker.origin, origin))) {
         acd_assign_halt(worker, partition, "its marker in Redis is not this deployment's: %.*s",

@@ -23,7 +23,6 @@ void acd_batch_refused(struct acd_worker *worker, const struct batch *batch)
 
 static void make_markers(struct acd_worker *worker, struct batch *batch, struct acd_commit_part *parts)
 {
-    const struct acd_shared *shared = worker->shared;
     struct acd_marker marker;
 
     for (uint32_t i = 0; i < batch->part_count; i++) {
@@ -38,9 +37,7 @@ static void make_markers(struct acd_worker *worker, struct batch *batch, struct 
         memcpy(marker.nonce, part->nonce, sizeof(marker.nonce));
         memcpy(marker.before, part->partition->nonce, sizeof(marker.before));
         acd_fingerprint(last->key, last->value, last->timestamp_ms, marker.fingerprint);
-        marker.origin = acd_origin_format(
-            &worker->arena, acd_slice_str(shared->own.cluster), acd_slice_str(shared->settings->kafka.group),
-            acd_slice_str(shared->settings->kafka.commands), part->partition->id);
+        marker.origin = acd_assign_origin(worker, part->partition->id);
         part->marker = acd_marker_format(&worker->arena, &marker);
         parts[i] = (struct acd_commit_part){part->partition->id, part->partition->marker, part->marker,
                                             acd_outbox_encode(&worker->arena, &part->messages)};

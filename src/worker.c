@@ -58,11 +58,6 @@ void acd_worker_report(struct acd_worker *worker, const char *format, ...)
     report(worker, false, reason);
 }
 
-void acd_worker_report_ready(struct acd_worker *worker)
-{
-    report(worker, true, "");
-}
-
 bool acd_worker_ready(struct acd_worker *worker, char *reason, size_t reason_bytes)
 {
     bool ready;
@@ -97,7 +92,9 @@ static bool gather(struct acd_worker *worker)
 
 /* ---- Redis */
 
-bool acd_worker_redis(struct acd_worker *worker)
+/* Connects to Redis if need be. False when that is not possible now, or when it is another Redis than before.
+ */
+static bool have_redis(struct acd_worker *worker)
 {
     char before[128];
     bool first = acd_store_identity(worker->store)[0] == '\0';
@@ -131,7 +128,7 @@ bool acd_worker_hold(struct acd_worker *worker)
         go_on = acd_worker_poll(worker, (int)(retry_at - acd_clock_ms()));
     acd_consumer_pause(worker->consumer, false);
     if (go_on && !acd_store_connected(worker->store))
-        acd_worker_redis(worker);
+        have_redis(worker);
     /* A doubt that came up on the way shows in the phases; the caller's parts see it. */
     return go_on;
 }
@@ -260,7 +257,7 @@ static void turn(struct acd_worker *worker)
         acd_worker_report(worker, "waiting for the consumer group");
         return;
     }
-    if (!have_producer(worker) || !acd_worker_redis(worker)) {
+    if (!have_producer(worker) || !have_redis(worker)) {
         acd_clock_sleep_ms(RETRY_MS);
         return;
     }
@@ -269,7 +266,7 @@ static void turn(struct acd_worker *worker)
     if (any_phase(worker, UNRESOLVED) || any_phase(worker, HALTED))
         ; /* reported where it was found */
     else
-        acd_worker_report_ready(worker);
+        report(worker, true, "");
     if (worker->busy_count && acd_clock_ms() >= worker->busy_until_ms)
         worker->busy_count = 0;
     /* Also when there is nothing to do here: other workers may be waiting for it. */
@@ -324,7 +321,6 @@ struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot)
         return NULL;
     gethostname(host, sizeof(host) - 1);
     worker->shared = shared;
-    worker->slot = slot;
     acd_worker_nonce(worker->token);
     snprintf(worker->name, sizeof(worker->name), "%.300s-%s-%d", shared->settings->kafka.group, host, slot);
     snprintf(worker->reason, sizeof(worker->reason), "waiting for the consumer group");

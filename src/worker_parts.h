@@ -74,7 +74,6 @@ struct partition {
 
 struct acd_worker {
     struct acd_shared *shared;
-    int slot;
     char name[400];              /* the transactional id */
     char token[ACD_NONCE_BYTES]; /* tells this run of the worker from any other */
     pthread_t thread;
@@ -227,6 +226,9 @@ void acd_assign_give_up(struct acd_worker *worker);
 
 void acd_assign_free(struct acd_worker *worker);
 
+/* What a partition's marker says of where it belongs, in the arena. */
+struct acd_slice acd_assign_origin(struct acd_worker *worker, int32_t partition);
+
 /* Remembers a marker and its nonce as the partition's last. */
 void acd_assign_mark(struct partition *partition, struct acd_slice marker, const char *nonce);
 
@@ -245,14 +247,9 @@ void acd_worker_release(struct acd_worker *worker, struct partition *partition, 
  * when the batch must be dropped. */
 bool acd_worker_hold(struct acd_worker *worker);
 
-/* Connects to Redis if need be. False when that is not possible now, or when it is another Redis than before.
- */
-bool acd_worker_redis(struct acd_worker *worker);
-
-/* Tells probes what the worker waits for; NULL: it is ready. Logged when it changes. */
+/* Tells probes what the worker waits for. Logged when it changes. */
 void acd_worker_report(struct acd_worker *worker, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void acd_worker_report_ready(struct acd_worker *worker);
 
 /* 64 random bits in hex. */
 void acd_worker_nonce(char out[ACD_NONCE_BYTES]);
