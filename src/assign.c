@@ -9,10 +9,6 @@
 #include "accountd/metrics.h"
 #include "worker_parts.h"
 
-/* The broker may forget an offset after days without a commit of it. */
-#define ANNOUNCE_EVERY_MS (12LL * 3600 * 1000)
-#define ANNOUNCE_AGAIN_MS (60LL * 1000)
-
 /* Between looking twice at something that another worker may be in the middle of. */
 #define LOOK_AGAIN_MS 300
 
@@ -105,8 +101,7 @@ void acd_assign_halt(struct acd_worker *worker, struct partition *partition, con
     acd_worker_report(worker, "partition %d is halted: %s", partition->id, reason);
 }
 
-/* Keeps a copy of the value beyond the batch, in place of what was kept. */
-static void keep(struct acd_slice *kept, struct acd_slice value)
+void acd_assign_keep(struct acd_slice *kept, struct acd_slice value)
 {
     char *copy = malloc(value.len + 1);
 
@@ -128,134 +123,8 @@ struct acd_slice acd_assign_origin(struct acd_worker *worker, int32_t partition)
 
 void acd_assign_mark(struct partition *partition, struct acd_slice marker, const char *nonce)
 {
-    keep(&partition->marker, marker);
+    acd_assign_keep(&partition->marker, marker);
     snprintf(partition->nonce, sizeof(partition->nonce), "%s", nonce);
-}
-
-static void forget_incarnation(struct acd_worker *worker)
-{
-    free((void *)(uintptr_t)worker->incarnation.data);
-    worker->incarnation = acd_slice(NULL, 0);
-}
-
-/* Revisions are unique within one incarnation: the cache goes with it. */
-static void take_incarnation(struct acd_worker *worker, struct acd_slice incarnation)
-{
-    if (acd_slice_equal(worker->incarnation, incarnation))
-        return;
-    acd_cache_clear(worker->cache);
-    keep(&worker->incarnation, incarnation);
-}
-
-/* True when the incarnation was made in the Redis that is connected. */
-static bool made_here(const struct acd_worker *worker, struct acd_slice incarnation)
-{
-    struct acd_slice identity = acd_slice_str(acd_store_identity(worker->store));
-
-    return incarnation.len > identity.len && incarnation.data[identity.len] == ' ' &&
-           memcmp(incarnation.data, identity.data, identity.len) == 0;
-}
-
-/* True when the group has never committed anything for any partition of the command topic. */
-static bool never_committed(struct acd_worker *worker, bool *answer)
-{
-    uint32_t count = (uint32_t)worker->shared->own.commands;
-    int32_t *all = acd_arena_calloc(&worker->arena, count, sizeof(*all));
-    struct acd_committed *committed = acd_arena_calloc(&worker->arena, count, sizeof(*committed));
-
-    for (uint32_t i = 0; i < count; i++)
-        all[i] = (int32_t)i;
-    if (acd_consumer_committed(worker->consumer, &worker->arena, all, count, committed))
-        return false;
-    *answer = true;
-    for (uint32_t i = 0; i < count; i++)
-        *answer = *answer && !committed[i].exists;
-    return true;
-}
-
-/* The first start of all: nothing in Kafka, and in Redis nothing, or what another worker has just written on
- * the same errand. Redis first, so that a crash in between leaves something that the next worker can
- * announce. */
-static bool found_group(struct acd_worker *worker)
-{
-    struct acd_slice present;
-    struct acd_slice proposal;
-    char nonce[ACD_NONCE_BYTES];
-
-    acd_worker_nonce(nonce);
-    proposal = acd_arena_format(&worker->arena, "%s %s", acd_store_identity(worker->store), nonce);
-    if (acd_store_establish(worker->store, &worker->arena, proposal, worker->shared->own.commands,
-                            &present) != ACD_STORE_OK) {
-        acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
-        return false;
-    }
-    if (!made_here(worker, present)) {
-        acd_worker_report(worker,
-                          "Redis holds data of another accountd, or of one whose group Kafka has forgotten: "
-                          "it is not used");
-        return false;
-    }
-    if (acd_consumer_announce(worker->consumer, present)) {
-        acd_worker_report(worker, "Kafka: %s", acd_consumer_error(worker->consumer));
-        return false;
-    }
-    take_incarnation(worker, present);
-    acd_log(ACD_LOG_INFO, "worker %s: this Redis is new and is taken into use", worker->name);
-    return true;
-}
-
-void acd_assign_announce(struct acd_worker *worker)
-{
-    bool first = worker->partition_count > 0 && worker->partitions[0].id == 0;
-
-    if (!first || !worker->incarnation.len || acd_clock_ms() < worker->announce_at_ms)
-        return;
-    if (acd_consumer_announce(worker->consumer, worker->incarnation)) {
-        acd_log(ACD_LOG_WARNING, "worker %s: %s", worker->name, acd_consumer_error(worker->consumer));
-        worker->announce_at_ms = acd_clock_ms() + ANNOUNCE_AGAIN_MS;
-    } else {
-        worker->announce_at_ms = acd_clock_ms() + ANNOUNCE_EVERY_MS;
-    }
-}
-
-/* True when Redis is whole: the incarnation it holds is the one that is announced in Kafka, and was made in
- * this very Redis. Anything else means that Redis has lost, mixed or exchanged its memory. */
-static bool check_incarnation(struct acd_worker *worker)
-{
-    struct acd_committed announced;
-    struct acd_slice present;
-    bool never = false;
-
-    if (acd_consumer_announced(worker->consumer, &worker->arena, &announced)) {
-        acd_worker_report(worker, "Kafka: %s", acd_consumer_error(worker->consumer));
-        return false;
-    }
-    if (acd_store_incarnation(worker->store, &worker->arena, &present) != ACD_STORE_OK) {
-        acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
-        return false;
-    }
-    if (announced.exists && acd_slice_equal(announced.metadata, present) && made_here(worker, present)) {
-        take_incarnation(worker, present);
-        return true;
-    }
-    if (!announced.exists) {
-        if (!never_committed(worker, &never)) {
-            acd_worker_report(worker, "Kafka: %s", acd_consumer_error(worker->consumer));
-            return false;
-        }
-        if (never)
-            return found_group(worker);
-    }
-    forget_incarnation(worker);
-    acd_worker_report(
-        worker,
-        "Redis is not whole: %s; no command is applied, so that no reply becomes untrue, and restoring it "
-        "from the changelog is not built yet",
-        !present.data                 ? "its incarnation key is gone (a flush, or an empty Redis)"
-        : !made_here(worker, present) ? "it was restarted or replaced since the last batch"
-        : !announced.exists           ? "Kafka does not know its incarnation any more"
-                                      : "Kafka knows another incarnation");
-    return false;
 }
 
 /* Publishes the batch that an earlier owner applied and did not answer, word for word. */
@@ -294,6 +163,7 @@ static void run_from(struct partition *partition, const struct acd_committed *co
     struct acd_token token = {.changelog_end = 0};
 
     partition->phase = RUNNING;
+    partition->lost = 0;
     partition->proven = false;
     partition->careful = 0;
     partition->set_aside = false;
@@ -313,12 +183,32 @@ static void run_from(struct partition *partition, const struct acd_committed *co
     acd_assign_mark(partition, text, marker->nonce);
 }
 
+/* Commands were given more partitions than the changelog has: it gets as many. */
+static bool have_changelog(struct acd_worker *worker, const struct partition *partition)
+{
+    const struct acd_settings *settings = worker->shared->settings;
+    struct acd_topics *topics = worker->shared->topics;
+    char error[256] = "";
+    int32_t count;
+
+    if (partition->id < acd_topics_partitions(topics, acd_slice_str(settings->kafka.changelog)))
+        return true;
+    if (acd_consumer_partitions(worker->consumer, &count)) {
+        acd_worker_report(worker, "Kafka: %s", acd_consumer_error(worker->consumer));
+        return false;
+    }
+    if (acd_topics_grow(topics, settings->kafka.changelog, count, error, sizeof(error)) == 0)
+        return true;
+    acd_worker_report(worker, "partition %d waits: topic %s needs %d partitions: %s", partition->id,
+                      settings->kafka.changelog, count, error);
+    return false;
+}
+
 /* Finds out where one partition stands: its phase tells what came of it. */
 static void resolve_one(struct acd_worker *worker, struct partition *partition,
                         const struct acd_committed *committed, struct acd_slice text)
 {
     struct acd_marker marker;
-    const struct acd_settings *settings = worker->shared->settings;
     struct acd_slice origin = acd_assign_origin(worker, partition->id);
 
     if (text.data && (!acd_marker_parse(text, &marker) || !acd_slice_equal(marker.origin, origin))) {
@@ -326,12 +216,8 @@ static void resolve_one(struct acd_worker *worker, struct partition *partition,
                         ACD_SLICE_ARGS(text));
         return;
     }
-    if (partition->id >=
-        acd_topics_partitions(worker->shared->topics, acd_slice_str(settings->kafka.changelog))) {
-        acd_assign_halt(worker, partition, "topic %s has no such partition: give it as many as %s has",
-                        settings->kafka.changelog, settings->kafka.commands);
+    if (!have_changelog(worker, partition))
         return;
-    }
     switch (acd_standing(committed, text.data ? &marker : NULL)) {
     case ACD_STANDING_CLEAN:
         run_from(partition, committed, text, text.data ? &marker : NULL);
@@ -341,20 +227,31 @@ static void resolve_one(struct acd_worker *worker, struct partition *partition,
             run_from(partition, committed, text, &marker);
         return;
     case ACD_STANDING_FOREIGN:
-        acd_assign_halt(
-            worker, partition,
-            "its committed offset %lld was set by somebody else than accountd; commands may have been "
-            "skipped or would be repeated",
-            (long long)committed->offset);
+        acd_assign_halt(worker, partition,
+                        "its committed offset %lld was set by somebody else than accountd, so that commands "
+                        "may have been "
+                        "skipped or would be repeated; accept it by accountctl rebuild --accept-offsets",
+                        (long long)committed->offset);
         return;
     case ACD_STANDING_LOST:
         break;
     }
-    acd_worker_report(
-        worker,
-        "Redis is not whole: partition %d is at offset %lld in Kafka, and its marker in Redis is %s%.*s",
-        partition->id, (long long)(committed->exists ? committed->offset : -1), text.data ? "" : "missing",
-        ACD_SLICE_ARGS(text));
+    if (!committed->exists)
+        acd_assign_halt(worker, partition,
+                        "Kafka has forgotten the group's committed offset: set it to %lld, and accept it by "
+                        "accountctl rebuild --accept-offsets",
+                        (long long)marker.next);
+    else if (++partition->lost == 1)
+        acd_worker_report(worker, "partition %d is looked at again", partition->id);
+}
+
+/* The marker of a partition, looked at twice, does not fit what was answered. */
+static bool any_lost(const struct acd_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->partition_count; i++)
+        if (worker->partitions[i].phase == UNRESOLVED && worker->partitions[i].lost > 1)
+            return true;
+    return false;
 }
 
 /* Fetching starts anew for all that run: the consumer knows only whole assignments. */
@@ -402,7 +299,7 @@ void acd_assign_resolve(struct acd_worker *worker)
         acd_worker_report(worker, "Kafka: %s", acd_consumer_error(worker->consumer));
         return;
     }
-    if (!check_incarnation(worker)) {
+    if (!acd_incarnation_check(worker)) {
         acd_clock_sleep_ms(LOOK_AGAIN_MS);
         return;
     }
@@ -424,6 +321,10 @@ void acd_assign_resolve(struct acd_worker *worker)
     }
     if (news)
         start_fetching(worker);
+    if (any_lost(worker)) {
+        acd_incarnation_recover(worker);
+        return;
+    }
     if (!all)
         acd_clock_sleep_ms(LOOK_AGAIN_MS);
 }

@@ -2,6 +2,7 @@
 #include "accountd/clock.h"
 #include "accountd/log.h"
 #include "accountd/metrics.h"
+#include "accountd/nonce.h"
 #include "worker_parts.h"
 
 bool acd_batch_runs(const struct batch *batch)
@@ -29,7 +30,7 @@ static void make_markers(struct acd_worker *worker, struct batch *batch, struct 
         struct part *part = &batch->parts[i];
         const struct acd_record *last = partition_record(part->partition, part->taken - 1);
 
-        acd_worker_nonce(part->nonce);
+        acd_nonce(part->nonce);
         marker = (struct acd_marker){
             .from = part->partition->next == ACD_OFFSET_BEGINNING ? part->from : part->partition->next,
             .next = part->last + 1,

@@ -6,12 +6,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "accountd/clock.h"
 #include "accountd/log.h"
 #include "accountd/metrics.h"
+#include "accountd/nonce.h"
 #include "worker_parts.h"
 
 /* How long a poll waits when there is nothing to do; a signal to stop is seen after it. */
@@ -19,16 +19,6 @@
 
 /* Between tries to reach a server that is away. */
 #define RETRY_MS 200
-
-void acd_worker_nonce(char out[ACD_NONCE_BYTES])
-{
-    unsigned char random[8];
-
-    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-        abort();
-    for (size_t i = 0; i < sizeof(random); i++)
-        snprintf(out + 2 * i, 3, "%02x", random[i]);
-}
 
 /* ---- What probes are told */
 
@@ -271,7 +261,8 @@ static void turn(struct acd_worker *worker)
         worker->busy_count = 0;
     /* Also when there is nothing to do here: other workers may be waiting for it. */
     acd_batch_note(worker);
-    acd_assign_announce(worker);
+    acd_incarnation_look(worker);
+    acd_incarnation_announce(worker);
     if (worker->queued)
         run_batch(worker);
 }
@@ -284,6 +275,7 @@ static void *run(void *context)
     if (setjmp(no_memory)) {
         /* Nothing was written: a commit happens only after all that needs memory. */
         acd_worker_report(worker, "no memory; the batch is decided again");
+        acd_recovery_end(&worker->recovery);
         acd_store_disconnect(worker->store);
         acd_assign_doubt(worker);
         acd_clock_sleep_ms(RETRY_MS);
@@ -300,6 +292,7 @@ static void *run(void *context)
 
 static void free_worker(struct acd_worker *worker)
 {
+    acd_recovery_end(&worker->recovery);
     acd_assign_free(worker);
     acd_consumer_close(worker->consumer);
     acd_producer_close(worker->producer);
@@ -321,7 +314,7 @@ struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot)
         return NULL;
     gethostname(host, sizeof(host) - 1);
     worker->shared = shared;
-    acd_worker_nonce(worker->token);
+    acd_nonce(worker->token);
     snprintf(worker->name, sizeof(worker->name), "%.300s-%s-%d", shared->settings->kafka.group, host, slot);
     snprintf(worker->reason, sizeof(worker->reason), "waiting for the consumer group");
     pthread_mutex_init(&worker->lock, NULL);

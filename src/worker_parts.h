@@ -2,6 +2,7 @@
  *   worker.c    the loop: poll, commit, publish
  *   intake.c    records into queues
  *   assign.c    where partitions stand when they are assigned
+ *   incarnation.c  whether Redis is whole, and what is done when it is not
  *   batch.c     a batch: from records to decisions
  *   messages.c  what a decision publishes
  *   commit.c    the batch to Redis
@@ -18,6 +19,7 @@
 #include "accountd/consumer.h"
 #include "accountd/export.h"
 #include "accountd/producer.h"
+#include "accountd/recovery.h"
 #include "accountd/store.h"
 #include "accountd/worker.h"
 
@@ -56,6 +58,7 @@ struct partition {
     int64_t next;                      /* offset to decide next, or ACD_OFFSET_BEGINNING */
     int64_t verify_offset;             /* the last decided record, to be fetched once more, or -1 */
     bool skip_verify;                  /* the log no longer holds that record */
+    uint32_t lost;                     /* how often in a row its marker was found not to fit */
     char fingerprint[ACD_NONCE_BYTES]; /* … and what it must hash to */
     struct acd_slice marker;           /* what Redis must have; owned, empty for none */
     char nonce[ACD_NONCE_BYTES];       /* of the last batch, or ACD_NO_NONCE */
@@ -94,6 +97,10 @@ struct acd_worker {
 
     struct acd_slice incarnation; /* owned; empty while Redis is not known to be whole */
     int64_t announce_at_ms;       /* when the incarnation is to be announced once more */
+    int64_t look_at_ms;           /* when it is to be compared with Redis' while there is nothing to do */
+    uint32_t not_whole;           /* how often in a row Redis was found not to be whole */
+    struct acd_recovery recovery; /* under way only within a turn of the loop */
+    int64_t recover_at_ms;        /* one was impossible: not again before */
     char blamed[256];             /* the topic that refused a message of the last transaction, or "" */
     uint64_t busy[BUSY_MAX];      /* hashes of accounts, or of an app and no account for its admin set */
     uint32_t busy_count;
@@ -217,10 +224,6 @@ void acd_assign_doubt(struct acd_worker *worker);
 void acd_assign_halt(struct acd_worker *worker, struct partition *partition, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Announces the incarnation once more when it is time: brokers forget an offset that is not committed for
- * days. */
-void acd_assign_announce(struct acd_worker *worker);
-
 /* Takes back what was counted against records that this worker leaves alive. */
 void acd_assign_give_up(struct acd_worker *worker);
 
@@ -229,8 +232,28 @@ void acd_assign_free(struct acd_worker *worker);
 /* What a partition's marker says of where it belongs, in the arena. */
 struct acd_slice acd_assign_origin(struct acd_worker *worker, int32_t partition);
 
+/* Keeps a copy of the value beyond the batch, in place of what was kept. */
+void acd_assign_keep(struct acd_slice *kept, struct acd_slice value);
+
 /* Remembers a marker and its nonce as the partition's last. */
 void acd_assign_mark(struct partition *partition, struct acd_slice marker, const char *nonce);
+
+/* ---- incarnation.c */
+
+/* True when Redis is whole: the incarnation it holds is the one that is announced in Kafka, and was made in
+ * this very Redis. Takes a Redis that is new into use, and makes one whole that is not; then, and while
+ * another worker does, it is false. */
+bool acd_incarnation_check(struct acd_worker *worker);
+
+/* Makes Redis whole: its incarnation is the right one, but what it holds is not. */
+void acd_incarnation_recover(struct acd_worker *worker);
+
+/* Once a second, whether or not there are commands: Redis may have been emptied since. */
+void acd_incarnation_look(struct acd_worker *worker);
+
+/* Announces the incarnation once more when it is time: brokers forget an offset that is not committed for
+ * days. */
+void acd_incarnation_announce(struct acd_worker *worker);
 
 /* ---- intake.c */
 
@@ -250,9 +273,6 @@ bool acd_worker_hold(struct acd_worker *worker);
 /* Tells probes what the worker waits for. Logged when it changes. */
 void acd_worker_report(struct acd_worker *worker, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-
-/* 64 random bits in hex. */
-void acd_worker_nonce(char out[ACD_NONCE_BYTES]);
 
 static inline struct acd_record *partition_record(const struct partition *partition, uint32_t n)
 {

@@ -59,13 +59,13 @@ done
 layer_of() {
     case $1 in
     slice | arena | buffer) echo base ;;
-    text | value | account | command | result | state | apply | position | outgoing) echo core ;;
+    text | value | account | command | result | state | apply | position | outgoing | census) echo core ;;
     codec | reply) echo codec ;;
-    consumer | producer | routing | topics | embedded) echo kafka ;;
+    consumer | producer | changelog | routing | topics | embedded) echo kafka ;;
     redis | store | cache | embedded_redis) echo store ;;
     export) echo export ;;
-    settings | log | metrics | service | clock | slot) echo ops ;;
-    worker | daemon) echo top ;;
+    settings | log | metrics | service | clock | slot | nonce) echo ops ;;
+    worker | daemon | recovery) echo top ;;
     *) echo unknown ;;
     esac
 }

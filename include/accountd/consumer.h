@@ -52,6 +52,11 @@ struct acd_consumer *acd_consumer_open(const struct acd_settings *settings, char
 /* Leaves the group; NULL is accepted. All records must have been released. */
 void acd_consumer_close(struct acd_consumer *consumer);
 
+/* Leaves the group and joins it anew as another member, so that its generation grows: from the next
+ * assignment on, nothing that any worker decided before can be published. Until then there is none. All
+ * records must have been released. */
+int acd_consumer_rejoin(struct acd_consumer *consumer) __attribute__((warn_unused_result));
+
 const char *acd_consumer_error(const struct acd_consumer *consumer);
 
 /* Waits at most timeout_ms for a record. Rebalances are handled inside; the caller sees that
@@ -97,6 +102,9 @@ struct acd_offset {
 /* Commits outside of a transaction. For the embedded broker only: it forgets the offsets of transactions. */
 int acd_consumer_commit(struct acd_consumer *consumer, const struct acd_offset *offsets, uint32_t count)
     __attribute__((warn_unused_result));
+
+/* How many partitions the command topic has, asked at this moment. */
+int acd_consumer_partitions(struct acd_consumer *consumer, int32_t *out) __attribute__((warn_unused_result));
 
 /* First offset and end of a partition's log. */
 int acd_consumer_bounds(struct acd_consumer *consumer, int32_t partition, int64_t *first, int64_t *end)

@@ -35,6 +35,11 @@
     X(ASSIGNED_PARTITIONS, "accountd_assigned_partitions", "gauge", "Partitions of the command topic held.") \
     X(HALTED_PARTITIONS, "accountd_halted_partitions", "gauge",                                              \
       "Partitions that were stopped because going on would have been a guess.")                              \
+    X(RECOVERIES, "accountd_recoveries_total", "counter", "Times this process made Redis whole again.")      \
+    X(RESTORED_ACCOUNTS, "accountd_restored_accounts_total", "counter",                                      \
+      "Accounts restored from the changelog.")                                                               \
+    X(RESTORE_LEFT, "accountd_restore_records_left", "gauge",                                                \
+      "Changelog records that a restore under way has still to read.")                                       \
     X(REDIS_UP, "accountd_redis_up_workers", "gauge", "Workers with a working connection to Redis.")
 
 enum acd_metric {
@@ -45,6 +50,7 @@ enum acd_metric {
 };
 
 void acd_metric_add(enum acd_metric metric, int64_t n);
+void acd_metric_set(enum acd_metric metric, int64_t value);
 int64_t acd_metric_get(enum acd_metric metric);
 
 /* accountd_commands_total{op,code}: one answered command. */

@@ -60,4 +60,10 @@ void acd_custom_write(struct acd_writer *writer, const struct acd_account *accou
 struct acd_slice acd_changelog_encode(struct acd_arena *arena, struct acd_slice app, struct acd_slice name,
                                       const struct acd_account *account);
 
+/* Reads it back. Returns NULL, or what is wrong with it (static or in the arena). Slices borrow from the
+ * value or the arena. */
+const char *acd_changelog_decode(struct acd_arena *arena, struct acd_slice value, struct acd_slice *app,
+                                 struct acd_slice *name, struct acd_account *out)
+    __attribute__((warn_unused_result));
+
 #endif

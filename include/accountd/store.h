@@ -126,4 +126,53 @@ enum acd_store acd_store_attempts(struct acd_store_handle *store, struct acd_are
                                   int64_t offset, const char *worker, enum acd_attempts what, int64_t *before)
     __attribute__((warn_unused_result));
 
+/* ---- Recovery. Every call names the token of the recovery, and does nothing (ACD_STORE_FENCED) once another
+ * worker has taken it over. Each may be sent again when its answer was lost. */
+
+/* Takes the recovery over: the incarnation `bad` (empty: none) must still be there and is deleted.
+ * ACD_STORE_FENCED: another one is there. ACD_STORE_BUSY: another worker is at it, and said so within
+ * ACD_LEASE_MS. */
+#define ACD_LEASE_MS 5000
+enum acd_store acd_store_take(struct acd_store_handle *store, struct acd_arena *arena, struct acd_slice bad,
+                              const char *token) __attribute__((warn_unused_result));
+
+/* A key of ours, as a sweep over all of them found it. */
+struct acd_found {
+    struct acd_slice key;  /* with the prefix */
+    struct acd_slice app;  /* absent: none of an app's keys */
+    struct acd_slice name; /* absent: not an account's hash */
+};
+
+/* The next keys of a sweep: `cursor` starts and ends at 0. A key that is there all the time is found once or
+ * more. What is not ours is left out. */
+enum acd_store acd_store_sweep(struct acd_store_handle *store, struct acd_arena *arena, uint64_t *cursor,
+                               struct acd_found **found, uint32_t *count) __attribute__((warn_unused_result));
+
+/* Deletes keys; with none it just says that the recovery is still under way, as every call does. */
+enum acd_store acd_store_forget(struct acd_store_handle *store, struct acd_arena *arena, const char *token,
+                                const struct acd_slice *keys, uint32_t count)
+    __attribute__((warn_unused_result));
+
+/* An account as it must be. */
+struct acd_restored {
+    struct acd_slice app;
+    struct acd_slice name;
+    struct acd_account account;
+};
+
+/* Makes hash, index, admin set and remembered deletion of each account exactly this; what is so already is
+ * not written. Send and read are apart, so that the next accounts are decoded while Redis works; one answer
+ * is read for each that was sent. */
+enum acd_store acd_store_restore_send(struct acd_store_handle *store, struct acd_arena *arena,
+                                      const char *token, const struct acd_restored *accounts, uint32_t count)
+    __attribute__((warn_unused_result));
+enum acd_store acd_store_restore_read(struct acd_store_handle *store, uint32_t *written)
+    __attribute__((warn_unused_result));
+
+/* Ends the recovery: writes the markers (an empty one: none) when there are any, and the incarnation. */
+enum acd_store acd_store_finish(struct acd_store_handle *store, struct acd_arena *arena, const char *token,
+                                struct acd_slice incarnation, const int32_t *partitions,
+                                const struct acd_slice *markers, uint32_t count)
+    __attribute__((warn_unused_result));
+
 #endif

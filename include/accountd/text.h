@@ -19,6 +19,9 @@ int64_t acd_time_clamp(int64_t ms);
 /* Writes ms since 1970 as ISO 8601 in UTC with milliseconds; ms is clamped. */
 void acd_time_format(int64_t ms, char out[ACD_TIME_BYTES]);
 
+/* Reads back what acd_time_format writes; false for anything else. */
+bool acd_time_parse(struct acd_slice text, int64_t *ms);
+
 /* A date that the calendar has, year 1 to 9999 (leap years as Gregorian). */
 bool acd_date_valid(int year, int month, int day);
 

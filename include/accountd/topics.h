@@ -28,6 +28,10 @@ void acd_topics_close(struct acd_topics *topics);
 /* Partitions of a topic that a command named; 0 when it does not exist. */
 int32_t acd_topics_partitions(struct acd_topics *topics, struct acd_slice name);
 
+/* Gives the topic `count` partitions, unless it has as many. Returns 0, or -1 with the reason in `error`. */
+int acd_topics_grow(struct acd_topics *topics, const char *name, int32_t count, char *error,
+                    size_t error_bytes) __attribute__((warn_unused_result));
+
 /* What is known of accountd's own topics. */
 struct acd_own_topics {
     char cluster[64]; /* the cluster's id */

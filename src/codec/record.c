@@ -110,33 +110,3 @@ void acd_record_write(struct acd_writer *writer, struct acd_slice app, struct ac
 {
     acd_record_write_kept(writer, app, name, account, ACD_KEEP_ALL);
 }
-
-static void write_deleted(struct acd_writer *writer, struct acd_slice app, struct acd_slice name,
-                          const struct acd_account *account)
-{
-    acd_writer_map(writer, 5);
-    acd_writer_key(writer, "app");
-    acd_writer_string(writer, app);
-    acd_writer_key(writer, "account");
-    acd_writer_string(writer, name);
-    acd_writer_key(writer, "deleted");
-    acd_writer_bool(writer, true);
-    acd_writer_key(writer, "revision");
-    acd_writer_int(writer, account->revision);
-    acd_writer_key(writer, "at");
-    acd_writer_time(writer, account->updated_at_ms);
-    acd_writer_end(writer);
-}
-
-struct acd_slice acd_changelog_encode(struct acd_arena *arena, struct acd_slice app, struct acd_slice name,
-                                      const struct acd_account *account)
-{
-    struct acd_writer writer;
-
-    acd_writer_init(&writer, ACD_ENCODING_JSON, arena);
-    if (account->exists)
-        acd_record_write(&writer, app, name, account);
-    else
-        write_deleted(&writer, app, name, account);
-    return acd_buffer_slice(&writer.buffer);
-}

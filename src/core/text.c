@@ -60,6 +60,55 @@ void acd_time_format(int64_t ms, char out[ACD_TIME_BYTES])
     *out = '\0';
 }
 
+/* The number in `count` digits at the front of the text, which moves on; -1 when they are none. */
+static int take_digits(const char **text, int count)
+{
+    int number = 0;
+
+    for (; count > 0; count--, (*text)++) {
+        if (**text < '0' || **text > '9')
+            return -1;
+        number = 10 * number + (**text - '0');
+    }
+    return number;
+}
+
+/* Days since 1970 of a valid date, by the calendar's rule in eras of 400 years that begin in March. */
+static int64_t days_of_date(int year, int month, int day)
+{
+    int64_t y = year - (month <= 2);
+    int64_t era = y / 400;
+    int64_t year_of_era = y - era * 400;
+    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+
+    return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
+
+bool acd_time_parse(struct acd_slice text, int64_t *ms)
+{
+    static const char separators[] = "--T::.Z";
+    static const int widths[] = {4, 2, 2, 2, 2, 2, 3};
+    char copy[ACD_TIME_BYTES];
+    const char *at = copy;
+    int parts[7];
+
+    if (text.len != ACD_TIME_BYTES - 1)
+        return false;
+    memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    for (size_t i = 0; i < 7; i++) {
+        parts[i] = take_digits(&at, widths[i]);
+        if (parts[i] < 0 || *at++ != separators[i])
+            return false;
+    }
+    if (parts[0] < 1970 || !acd_date_valid(parts[0], parts[1], parts[2]) || parts[3] > 23 || parts[4] > 59 ||
+        parts[5] > 59)
+        return false;
+    *ms = days_of_date(parts[0], parts[1], parts[2]) * MS_PER_DAY + parts[3] * INT64_C(3600000) +
+          parts[4] * INT64_C(60000) + parts[5] * 1000 + parts[6];
+    return true;
+}
+
 bool acd_date_valid(int year, int month, int day)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};

@@ -12,16 +12,21 @@
 #define ASK_TIMEOUT_MS 15000
 
 /* A worker that died frees its partitions after session.timeout.ms; one that lives hears of a rebalance with
- * its next heartbeat. What is fetched ahead is bounded in bytes, or large commands would make the process
- * large. */
-static const struct acd_kafka_default consumer_defaults[] = {
-    {"session.timeout.ms", "10000"},   {"heartbeat.interval.ms", "1000"},       {"fetch.wait.max.ms", "100"},
-    {"fetch.error.backoff.ms", "100"}, {"queued.max.messages.kbytes", "16384"}, {NULL, NULL}};
+ * its next heartbeat; new partitions are noticed within ten seconds. What is fetched ahead is bounded in
+ * bytes, or large commands would make the process large. */
+static const struct acd_kafka_default consumer_defaults[] = {{"session.timeout.ms", "10000"},
+                                                             {"heartbeat.interval.ms", "1000"},
+                                                             {"fetch.wait.max.ms", "100"},
+                                                             {"fetch.error.backoff.ms", "100"},
+                                                             {"queued.max.messages.kbytes", "16384"},
+                                                             {"topic.metadata.refresh.interval.ms", "10000"},
+                                                             {NULL, NULL}};
 
 struct acd_consumer {
+    const struct acd_settings *settings;
     rd_kafka_t *rk;
-    char *topic;
-    char *changelog;
+    const char *topic;
+    const char *changelog;
     uint64_t epoch;
     int32_t *assigned;
     uint32_t assigned_count;
@@ -82,17 +87,13 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_top
     rd_kafka_topic_partition_list_destroy(none);
 }
 
-struct acd_consumer *acd_consumer_open(const struct acd_settings *settings, char *error, size_t error_bytes)
+/* A client that is ready to join. NULL with the reason in `error`. */
+static rd_kafka_t *new_client(struct acd_consumer *consumer, char *error, size_t error_bytes)
 {
-    struct acd_consumer *consumer = calloc(1, sizeof(*consumer));
+    const struct acd_settings *settings = consumer->settings;
     rd_kafka_conf_t *conf = acd_kafka_conf(settings, consumer_defaults);
-    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_resp_err_t failure;
+    rd_kafka_t *rk;
 
-    if (!consumer)
-        goto out;
-    consumer->topic = strdup(settings->kafka.commands);
-    consumer->changelog = strdup(settings->kafka.changelog);
     acd_kafka_set(conf, "group.id", settings->kafka.group);
     acd_kafka_set(conf, "enable.auto.commit", "false");
     acd_kafka_set(conf, "enable.auto.offset.store", "false");
@@ -104,39 +105,72 @@ struct acd_consumer *acd_consumer_open(const struct acd_settings *settings, char
     acd_kafka_set(conf, "check.crcs", "true");
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_opaque(conf, consumer);
-    consumer->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, error_bytes);
-    if (!consumer->rk)
-        goto out;
-    conf = NULL;
-    rd_kafka_poll_set_consumer(consumer->rk);
+    rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, error_bytes);
+    if (rk)
+        rd_kafka_poll_set_consumer(rk);
+    else
+        rd_kafka_conf_destroy(conf);
+    return rk;
+}
+
+static rd_kafka_resp_err_t join(const struct acd_consumer *consumer)
+{
+    rd_kafka_topic_partition_list_t *topics = rd_kafka_topic_partition_list_new(1);
+    rd_kafka_resp_err_t failure;
+
     rd_kafka_topic_partition_list_add(topics, consumer->topic, RD_KAFKA_PARTITION_UA);
     failure = rd_kafka_subscribe(consumer->rk, topics);
-    if (failure) {
-        snprintf(error, error_bytes, "subscribe: %s", rd_kafka_err2str(failure));
-        acd_consumer_close(consumer);
-        consumer = NULL;
-    }
-out:
     rd_kafka_topic_partition_list_destroy(topics);
-    if (conf) {
-        rd_kafka_conf_destroy(conf);
-        acd_consumer_close(consumer);
-        consumer = NULL;
+    return failure;
+}
+
+struct acd_consumer *acd_consumer_open(const struct acd_settings *settings, char *error, size_t error_bytes)
+{
+    struct acd_consumer *consumer = calloc(1, sizeof(*consumer));
+    rd_kafka_resp_err_t failure;
+
+    if (!consumer)
+        return NULL;
+    consumer->settings = settings;
+    consumer->topic = settings->kafka.commands;
+    consumer->changelog = settings->kafka.changelog;
+    consumer->rk = new_client(consumer, error, error_bytes);
+    if (consumer->rk) {
+        failure = join(consumer);
+        if (!failure)
+            return consumer;
+        snprintf(error, error_bytes, "subscribe: %s", rd_kafka_err2str(failure));
     }
-    return consumer;
+    acd_consumer_close(consumer);
+    return NULL;
+}
+
+static void leave(struct acd_consumer *consumer)
+{
+    rd_kafka_consumer_close(consumer->rk);
+    rd_kafka_destroy(consumer->rk);
+    forget_assignment(consumer);
+}
+
+int acd_consumer_rejoin(struct acd_consumer *consumer)
+{
+    rd_kafka_t *next = new_client(consumer, consumer->error, sizeof(consumer->error));
+    rd_kafka_resp_err_t failure;
+
+    if (!next)
+        return -1;
+    leave(consumer);
+    consumer->rk = next;
+    failure = join(consumer);
+    return failure ? fail(consumer, "subscribe", failure) : 0;
 }
 
 void acd_consumer_close(struct acd_consumer *consumer)
 {
     if (!consumer)
         return;
-    if (consumer->rk) {
-        rd_kafka_consumer_close(consumer->rk);
-        rd_kafka_destroy(consumer->rk);
-    }
-    forget_assignment(consumer);
-    free(consumer->topic);
-    free(consumer->changelog);
+    if (consumer->rk)
+        leave(consumer);
     free(consumer);
 }
 
@@ -280,6 +314,22 @@ int acd_consumer_committed(struct acd_consumer *consumer, struct acd_arena *aren
     result = ask_committed(consumer, arena, list, out);
     rd_kafka_topic_partition_list_destroy(list);
     return result;
+}
+
+int acd_consumer_partitions(struct acd_consumer *consumer, int32_t *out)
+{
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(consumer->rk, consumer->topic, NULL);
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t failure = rd_kafka_metadata(consumer->rk, 0, topic, &metadata, ASK_TIMEOUT_MS);
+
+    if (!failure)
+        failure = metadata->topic_cnt == 1 ? metadata->topics[0].err : RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+    if (!failure)
+        *out = metadata->topics[0].partition_cnt;
+    if (metadata)
+        rd_kafka_metadata_destroy(metadata);
+    rd_kafka_topic_destroy(topic);
+    return failure ? fail(consumer, "partitions of the command topic", failure) : 0;
 }
 
 int acd_consumer_bounds(struct acd_consumer *consumer, int32_t partition, int64_t *first, int64_t *end)

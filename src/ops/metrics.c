@@ -24,6 +24,11 @@ void acd_metric_add(enum acd_metric metric, int64_t n)
     atomic_fetch_add_explicit(&cells[metric], n, memory_order_relaxed);
 }
 
+void acd_metric_set(enum acd_metric metric, int64_t value)
+{
+    atomic_store_explicit(&cells[metric], value, memory_order_relaxed);
+}
+
 int64_t acd_metric_get(enum acd_metric metric)
 {
     return atomic_load_explicit(&cells[metric], memory_order_relaxed);

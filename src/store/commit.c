@@ -60,7 +60,7 @@ static void add_custom(struct acd_args *args, const struct acd_account *old, con
     }
 }
 
-static void add_sets(struct acd_args *args, const struct acd_account *old, const struct acd_account *new)
+void acd_store_fields(struct acd_args *args, const struct acd_account *old, const struct acd_account *new)
 {
     uint32_t hole = add_hole(args);
 
@@ -106,7 +106,7 @@ static void add_write(struct acd_args *args, const struct acd_account *old, cons
         acd_args_int(args, new->revision);
     else
         acd_args_str(args, !old->exists && old->revision > 0 ? "-" : "");
-    add_sets(args, old, new);
+    acd_store_fields(args, old, new);
     add_removals(args, old, new);
 }
 

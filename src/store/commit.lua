@@ -218,13 +218,16 @@ local function note(_, args)
 end
 
 -- Makes a Redis that accountd has never used its own. Arguments: prefix, incarnation, number of partitions.
--- Answers the incarnation that there is afterwards; '' where there are markers without one.
+-- Answers the incarnation that there is afterwards; '' where there are markers, or a recovery, without one.
 local function establish(_, args)
     local key = args[1] .. 'accountd:incarnation'
     local present = redis.call('GET', key)
 
     if present then
         return present
+    end
+    if redis.call('EXISTS', args[1] .. 'accountd:recovery') == 1 then
+        return ''
     end
     for partition = 0, tonumber(args[3]) - 1 do
         if redis.call('EXISTS', args[1] .. 'accountd:marker:' .. partition) == 1 then
@@ -291,8 +294,168 @@ local function list(_, args)
     return {total, start + #names < total and 1 or 0, names}
 end
 
+-- ---- Recovery: one worker at a time makes Redis whole again. The key accountd:recovery names its token, and until
+-- when the others leave it alone; every call compares the token, so that what a worker sent before another took over
+-- does nothing.
+
+local function now_ms()
+    local time = redis.call('TIME')
+
+    return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function extend_recovery(prefix, token, lease)
+    redis.call('HSET', prefix .. 'accountd:recovery', 'token', token, 'until', now_ms() + lease, 'lease', lease)
+end
+
+-- True when the recovery is still that of the token, whose lease begins anew.
+local function in_recovery(prefix, token)
+    local held = redis.call('HMGET', prefix .. 'accountd:recovery', 'token', 'lease')
+
+    if held[1] ~= token then
+        return false
+    end
+    extend_recovery(prefix, token, held[2])
+    return true
+end
+
+-- Takes the recovery over. Arguments: prefix, the incarnation that was found bad ('' for none), the token and its
+-- lease in milliseconds. Answers ok; fenced when there is another incarnation; busy when another worker is at it.
+local function take(_, args)
+    local prefix, lease = args[1], tonumber(args[4])
+    local held = redis.call('HMGET', prefix .. 'accountd:recovery', 'token', 'until')
+
+    if held[1] ~= args[3] then
+        local left = held[1] and held[2] - now_ms() or 0
+
+        if (redis.call('GET', prefix .. 'accountd:incarnation') or '') ~= args[2] then
+            return 'fenced'
+        elseif left > 0 and left <= lease then
+            return 'busy'
+        end
+        redis.call('DEL', prefix .. 'accountd:incarnation')
+    end
+    extend_recovery(prefix, args[3], lease)
+    return 'ok'
+end
+
+-- Says that the recovery is under way, and deletes keys. Arguments: prefix, token, keys.
+local function forget(_, args)
+    if not in_recovery(args[1], args[2]) then
+        return 'fenced'
+    end
+    for i = 3, #args, CHUNK do
+        redis.call('UNLINK', unpack(args, i, math.min(i + CHUNK - 1, #args)))
+    end
+    return 'ok'
+end
+
+-- Makes a hash exactly the fields args[first] and so on, `count` arguments; answers 1 when it was not.
+local function restore_hash(key, args, first, count)
+    local have = redis.pcall('HGETALL', key)
+    local same = not have.err and #have == count
+
+    if same then
+        local fields = {}
+
+        for i = 1, count, 2 do
+            fields[have[i]] = have[i + 1]
+        end
+        for i = first, first + count - 1, 2 do
+            same = same and fields[args[i]] == args[i + 1]
+        end
+    end
+    if same then
+        return 0
+    end
+    if have.err or #have > 0 then
+        redis.call('DEL', key)
+    end
+    if count > 0 then
+        redis.call('HSET', key, unpack(args, first, first + count - 1))
+    end
+    return 1
+end
+
+local function restore_app(prefix, name, app)
+    local tag = ':{' .. name .. '}'
+
+    in_chunks('ZREM', prefix .. 'accounts' .. tag, app.unlisted)
+    in_chunks('ZADD', prefix .. 'accounts' .. tag, app.listed)
+    in_chunks('SREM', prefix .. 'admins' .. tag, app.general)
+    in_chunks('SADD', prefix .. 'admins' .. tag, app.admins)
+    in_chunks('HDEL', prefix .. 'deleted' .. tag, app.alive)
+    in_chunks('HSET', prefix .. 'deleted' .. tag, app.buried)
+end
+
+local function append(list, ...)
+    for i = 1, select('#', ...) do
+        list[#list + 1] = select(i, ...)
+    end
+end
+
+-- Makes accounts exactly what the arguments say. Arguments: prefix, token, and for each account its app, its name, '+'
+-- for an admin, its score in the index ('' where it is deleted), the revision of its deletion ('' where it is not), and
+-- the fields of its hash with the number of their arguments before them. No account comes twice in one call.
+-- Answers how many hashes were not so already, or fenced.
+local function restore(_, args)
+    local prefix, apps, i, written = args[1], {}, 3, 0
+
+    if not in_recovery(prefix, args[2]) then
+        return 'fenced'
+    end
+    while i <= #args do
+        local name, fields = args[i + 1], tonumber(args[i + 5])
+        local app = apps[args[i]]
+
+        if not app then
+            app = {listed = {}, unlisted = {}, admins = {}, general = {}, alive = {}, buried = {}}
+            apps[args[i]] = app
+        end
+        if args[i + 3] == '' then
+            append(app.unlisted, name)
+            append(app.buried, name, args[i + 4])
+        else
+            append(app.listed, args[i + 3], name)
+            append(app.alive, name)
+        end
+        append(args[i + 2] == '+' and app.admins or app.general, name)
+        written = written + restore_hash(prefix .. 'acct:{' .. args[i] .. '}:' .. name, args, i + 6, fields)
+        i = i + 6 + fields
+    end
+    for name, app in pairs(apps) do
+        restore_app(prefix, name, app)
+    end
+    return written
+end
+
+-- Ends the recovery. Arguments: prefix, token, the new incarnation, and partitions with their markers ('' for none).
+-- A call that was sent before and got through finds its own incarnation.
+local function finish(_, args)
+    local prefix = args[1]
+    local key = prefix .. 'accountd:incarnation'
+
+    if not in_recovery(prefix, args[2]) then
+        return redis.call('GET', key) == args[3] and 'ok' or 'fenced'
+    end
+    for i = 4, #args, 2 do
+        if args[i + 1] == '' then
+            redis.call('DEL', prefix .. 'accountd:marker:' .. args[i])
+        else
+            redis.call('SET', prefix .. 'accountd:marker:' .. args[i], args[i + 1])
+        end
+    end
+    redis.call('SET', key, args[3])
+    redis.call('DEL', prefix .. 'accountd:recovery')
+    return 'ok'
+end
+
 redis.register_function('accountd_VERSION_commit', commit)
 redis.register_function('accountd_VERSION_note', note)
 redis.register_function('accountd_VERSION_establish', establish)
 redis.register_function('accountd_VERSION_attempts', attempts)
 redis.register_function{function_name = 'accountd_VERSION_list', callback = list, flags = {'no-writes'}}
+redis.register_function('accountd_VERSION_take', take)
+redis.register_function('accountd_VERSION_forget', forget)
+redis.register_function('accountd_VERSION_restore', restore)
+redis.register_function('accountd_VERSION_finish', finish)

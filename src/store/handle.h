@@ -23,4 +23,8 @@ enum acd_store acd_store_call(struct acd_store_handle *store, struct acd_arena *
                               const struct acd_args *args, redisReply **reply)
     __attribute__((warn_unused_result));
 
+/* Adds the fields of an account's hash that differ from an older account's, to be set, with the number of
+ * their arguments before them. */
+void acd_store_fields(struct acd_args *args, const struct acd_account *old, const struct acd_account *new);
+
 #endif

@@ -5,40 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void acd_args_init(struct acd_args *args, struct acd_arena *arena, uint32_t capacity)
-{
-    *args = (struct acd_args){.arena = arena, .capacity = capacity ? capacity : 8};
-    args->values = acd_arena_calloc(arena, args->capacity, sizeof(*args->values));
-    args->lengths = acd_arena_calloc(arena, args->capacity, sizeof(*args->lengths));
-}
-
-void acd_args_add(struct acd_args *args, struct acd_slice value)
-{
-    if (args->count == args->capacity) {
-        struct acd_args larger;
-
-        acd_args_init(&larger, args->arena, 2 * args->capacity);
-        memcpy(larger.values, args->values, args->count * sizeof(*args->values));
-        memcpy(larger.lengths, args->lengths, args->count * sizeof(*args->lengths));
-        larger.count = args->count;
-        larger.bytes = args->bytes;
-        *args = larger;
-    }
-    args->values[args->count] = value.data ? value.data : "";
-    args->lengths[args->count++] = value.len;
-    args->bytes += value.len;
-}
-
-void acd_args_str(struct acd_args *args, const char *text)
-{
-    acd_args_add(args, acd_slice_str(text));
-}
-
-void acd_args_int(struct acd_args *args, int64_t number)
-{
-    acd_args_add(args, acd_arena_format(args->arena, "%lld", (long long)number));
-}
-
 void acd_redis_close(struct acd_redis *redis)
 {
     if (redis->context)
@@ -145,6 +111,15 @@ void acd_redis_send(struct acd_redis *redis, const struct acd_args *args)
     /* The only failure is no memory; the context then carries the error to the next read. */
     if (redis->context)
         redisAppendCommandArgv(redis->context, (int)args->count, args->values, args->lengths);
+}
+
+void acd_redis_flush(struct acd_redis *redis)
+{
+    int done = 0;
+
+    /* An error stays with the context, for the next read. */
+    while (redis->context && !done && redisBufferWrite(redis->context, &done) == REDIS_OK)
+        ;
 }
 
 /* Error replies begin with a word that tells their kind. */

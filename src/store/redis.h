@@ -43,6 +43,9 @@ void acd_redis_close(struct acd_redis *redis);
 /* Sends a command; its answer is read by acd_redis_read, in order. Nothing goes out before the first read. */
 void acd_redis_send(struct acd_redis *redis, const struct acd_args *args);
 
+/* Sends out now what was sent so far, so that Redis works while the caller does something else. */
+void acd_redis_flush(struct acd_redis *redis);
+
 /* The next answer. Returns ACD_STORE_OK with *reply to be freed by the caller, or how it failed (no reply).
  */
 enum acd_store acd_redis_read(struct acd_redis *redis, redisReply **reply)

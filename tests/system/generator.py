@@ -1,12 +1,14 @@
 """A seeded load of mixed commands, good and bad. Each partition has an app and accounts of its own, so that
 the order within the partition decides every answer."""
 
+import collections
 import json
 import random
 import time
 
 import msgpack
 
+import exports
 from servers import wait_for
 
 # Small batches, so that a moment chosen at random falls between the steps of one.
@@ -135,3 +137,22 @@ def wait_until_it_works(world, chance, burst):
     wanted = min(wanted, len(world.posted))
     wait_for(lambda: f"{wanted} replies, got {answered(world)}\n{world.logs()}", lambda: answered(world) >= wanted, 30, 0.001)
     time.sleep(chance.uniform(0, 0.03))
+
+
+def check_everything(world):
+    """Every reply, change, dead letter, export and hash against the model."""
+    total = len(world.posted)
+    wait_for(lambda: f"{total} replies, got {answered(world)}\n{world.logs()}", lambda: answered(world) >= total, 90)
+    exchanges = [world.check(record) for record in world.posted]
+    world.check_exactly_once()
+    world.check_changelog()
+    world.check_redis()
+    dead = [(m.partition, dict(m.headers)["__dlq.errors.offset"]) for m in world.dead_letters.drain()]
+    expected = [(e.record.partition, str(e.record.offset).encode()) for e in exchanges if e.expected.dead]
+    assert sorted(dead) == sorted(expected)
+    world.exports.drain()
+    for exchange in exchanges:
+        if exchange.expected.file:
+            exports.check(world, exchange)
+    codes = collections.Counter(exchange.code or exchange.reply["status"] for exchange in exchanges)
+    print(f"{total} commands answered once each: {dict(codes)}")

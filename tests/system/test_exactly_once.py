@@ -1,36 +1,15 @@
 """Exactly one effect and exactly one reply for each command, whatever happens to the processes and connections."""
 
-import collections
 import random
 import signal
 import time
 
 import pytest
 
-import exports
-from generator import SMALL, Load, answered, wait_until_it_works
+from generator import SMALL, Load, answered, check_everything, wait_until_it_works
 from servers import wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
-
-
-def check_everything(world):
-    """Every reply, change, dead letter, export and hash against the model."""
-    total = len(world.posted)
-    wait_for(lambda: f"{total} replies, got {answered(world)}\n{world.logs()}", lambda: answered(world) >= total, 90)
-    exchanges = [world.check(record) for record in world.posted]
-    world.check_exactly_once()
-    world.check_changelog()
-    world.check_redis()
-    dead = [(m.partition, dict(m.headers)["__dlq.errors.offset"]) for m in world.dead_letters.drain()]
-    expected = [(e.record.partition, str(e.record.offset).encode()) for e in exchanges if e.expected.dead]
-    assert sorted(dead) == sorted(expected)
-    world.exports.drain()
-    for exchange in exchanges:
-        if exchange.expected.file:
-            exports.check(world, exchange)
-    codes = collections.Counter(exchange.code or exchange.reply["status"] for exchange in exchanges)
-    print(f"{total} commands answered once each: {dict(codes)}")
 
 
 @pytest.mark.parametrize("processes, kills", [(1, 20), (2, 12)])

@@ -1,0 +1,38 @@
+/* The arguments of a command. */
+#include <string.h>
+
+#include "redis.h"
+
+void acd_args_init(struct acd_args *args, struct acd_arena *arena, uint32_t capacity)
+{
+    *args = (struct acd_args){.arena = arena, .capacity = capacity ? capacity : 8};
+    args->values = acd_arena_calloc(arena, args->capacity, sizeof(*args->values));
+    args->lengths = acd_arena_calloc(arena, args->capacity, sizeof(*args->lengths));
+}
+
+void acd_args_add(struct acd_args *args, struct acd_slice value)
+{
+    if (args->count == args->capacity) {
+        struct acd_args larger;
+
+        acd_args_init(&larger, args->arena, 2 * args->capacity);
+        memcpy(larger.values, args->values, args->count * sizeof(*args->values));
+        memcpy(larger.lengths, args->lengths, args->count * sizeof(*args->lengths));
+        larger.count = args->count;
+        larger.bytes = args->bytes;
+        *args = larger;
+    }
+    args->values[args->count] = value.data ? value.data : "";
+    args->lengths[args->count++] = value.len;
+    args->bytes += value.len;
+}
+
+void acd_args_str(struct acd_args *args, const char *text)
+{
+    acd_args_add(args, acd_slice_str(text));
+}
+
+void acd_args_int(struct acd_args *args, int64_t number)
+{
+    acd_args_add(args, acd_arena_format(args->arena, "%lld", (long long)number));
+}
