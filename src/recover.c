@@ -282,12 +282,12 @@ void acd_recovery_begin(struct acd_recovery *recovery, jmp_buf *no_memory)
     acd_recovery_end(recovery);
     acd_arena_init(&recovery->arena);
     acd_arena_init(&recovery->names);
-    acd_arena_init(&recovery->loads[0].arena);
-    acd_arena_init(&recovery->loads[1].arena);
     recovery->arena.guard = no_memory;
     recovery->names.guard = no_memory;
-    recovery->loads[0].arena.guard = no_memory;
-    recovery->loads[1].arena.guard = no_memory;
+    for (size_t i = 0; i < ACD_LOADS; i++) {
+        acd_arena_init(&recovery->loads[i].arena);
+        recovery->loads[i].arena.guard = no_memory;
+    }
     recovery->error[0] = '\0';
     recovery->restored = false;
     recovery->accounts = 0;
@@ -305,12 +305,13 @@ enum acd_recovered acd_recover(struct acd_recovery *recovery, struct acd_slice b
 
 void acd_recovery_end(struct acd_recovery *recovery)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < ACD_LOADS; i++) {
         struct acd_load *load = &recovery->loads[i];
 
         while (load->record_count > 0)
             acd_record_release(&load->records[--load->record_count]);
         load->account_count = 0;
+        load->state = ACD_LOAD_FREE;
         /* An answer that nobody reads would be taken for another call's. */
         if (load->sent)
             acd_store_disconnect(recovery->store);

@@ -1,7 +1,7 @@
 /* The exact restore: Redis becomes what the changelog says, and nothing else.
  *
- * The changelog is read once, in the order of its partitions. A record whose revision is the highest seen of
- * its account so far goes to Redis; one call writes hundreds, and the next hundreds are decoded meanwhile.
+ * The changelog is read once, all partitions side by side. A record whose revision is the highest seen of its
+ * account so far goes to Redis; one transaction writes hundreds, and the next hundreds are decoded meanwhile.
  * Indexes, admin sets and deletions are deleted before and grow with the accounts; hashes are compared and
  * rewritten where they differ, so that who reads Redis beside accountd finds no account missing. Hashes that
  * the changelog does not know go last. */
@@ -71,15 +71,16 @@ static enum acd_recovered check_changelog(struct acd_recovery *recovery,
 
 /* ---- Sweeps over Redis' keys */
 
-typedef bool acd_unwanted(const struct acd_recovery *recovery, const struct acd_found *found);
+typedef bool acd_unwanted(struct acd_recovery *recovery, const struct acd_found *found);
 
 /* Everything that is not an account's hash is made anew. */
-static bool is_rebuilt(const struct acd_recovery *recovery, const struct acd_found *found)
+static bool is_rebuilt(struct acd_recovery *recovery, const struct acd_found *found)
 {
+    recovery->empty = recovery->empty && !found->name.data;
     return !found->name.data;
 }
 
-static bool is_unknown(const struct acd_recovery *recovery, const struct acd_found *found)
+static bool is_unknown(struct acd_recovery *recovery, const struct acd_found *found)
 {
     const struct acd_citizen *citizen =
         found->name.data ? acd_census_find(&recovery->census, found->app, found->name) : NULL;
@@ -132,23 +133,26 @@ static void release(struct acd_load *load)
     while (load->record_count > 0)
         acd_record_release(&load->records[--load->record_count]);
     load->account_count = 0;
+    load->state = ACD_LOAD_FREE;
     acd_arena_reset(&load->arena);
 }
 
 /* Puts the account into the load, in place of an older version of it, unless a newer one was seen before. */
 static void place(struct acd_recovery *recovery, struct acd_load *load, struct acd_citizen *citizen,
-                  const struct acd_restored *restored)
+                  struct acd_restored *restored)
 {
     if (restored->account.revision <= citizen->revision)
         return;
     recovery->accounts += citizen->revision == 0;
+    if (citizen->load != recovery->turn) {
+        citizen->slot = load->account_count++;
+        load->accounts[citizen->slot].again = citizen->revision > 0;
+    }
+    restored->again = load->accounts[citizen->slot].again;
+    load->accounts[citizen->slot] = *restored;
+    citizen->load = recovery->turn;
     citizen->revision = restored->account.revision;
     citizen->exists = restored->account.exists;
-    if (citizen->load != recovery->turn) {
-        citizen->load = recovery->turn;
-        citizen->slot = load->account_count++;
-    }
-    load->accounts[citizen->slot] = *restored;
 }
 
 static enum acd_recovered decode(struct acd_recovery *recovery, struct acd_load *load)
@@ -156,7 +160,7 @@ static enum acd_recovered decode(struct acd_recovery *recovery, struct acd_load 
     load->accounts = acd_arena_calloc(&load->arena, load->record_count, sizeof(*load->accounts));
     for (uint32_t i = 0; i < load->record_count; i++) {
         const struct acd_record *record = &load->records[i];
-        struct acd_restored restored;
+        struct acd_restored restored = {.same = false};
         struct acd_citizen *citizen = NULL;
         const char *wrong = acd_changelog_decode(&load->arena, record->value, &restored.app, &restored.name,
                                                  &restored.account);
@@ -176,25 +180,62 @@ static enum acd_recovered decode(struct acd_recovery *recovery, struct acd_load 
     return ACD_RECOVERED;
 }
 
-/* Reads the answer to a load that was sent; sends it again where the answer was lost. */
+static enum acd_store send_load(struct acd_recovery *recovery, struct acd_load *load)
+{
+    enum acd_store result =
+        load->state == ACD_LOAD_COMPARING
+            ? acd_store_compare_send(recovery->store, &load->arena, load->accounts, load->account_count)
+            : acd_store_restore_send(recovery->store, &load->arena, recovery->token, load->accounts,
+                                     load->account_count, recovery->empty);
+
+    load->sent = result == ACD_STORE_OK;
+    return result;
+}
+
+static enum acd_store read_load(struct acd_recovery *recovery, struct acd_load *load)
+{
+    load->sent = false;
+    return load->state == ACD_LOAD_COMPARING
+               ? acd_store_compare_read(recovery->store, &load->arena, load->accounts, load->account_count)
+               : acd_store_restore_read(recovery->store, recovery->token);
+}
+
+/* Waits for the answer to a load. Where it was lost or refused, everything that is under way is sent anew
+ * over a new connection. */
 static enum acd_recovered settle(struct acd_recovery *recovery, struct acd_load *load)
 {
     enum acd_store result;
-    uint32_t written = 0;
 
-    if (!load->sent)
+    do {
+        result = load->sent ? ACD_STORE_OK : send_load(recovery, load);
+        if (result == ACD_STORE_OK)
+            result = read_load(recovery, load);
+        if (result == ACD_STORE_OK)
+            return ACD_RECOVERED;
+        acd_store_disconnect(recovery->store);
+        for (size_t i = 0; i < ACD_LOADS; i++)
+            recovery->loads[i].sent = false;
+    } while (acd_recovery_again(recovery, result));
+    return acd_recovery_failed(recovery, result);
+}
+
+/* One step on for a load: from comparing to writing, or out. */
+static enum acd_recovered advance(struct acd_recovery *recovery, struct acd_load *load)
+{
+    enum acd_load_state state = load->state;
+    enum acd_recovered step = state == ACD_LOAD_FREE ? ACD_RECOVERED : settle(recovery, load);
+
+    if (step != ACD_RECOVERED || state == ACD_LOAD_FREE)
+        return step;
+    if (state == ACD_LOAD_COMPARING) {
+        load->state = ACD_LOAD_WRITING;
+        /* A connection that is gone shows when the answer is waited for. */
+        if (send_load(recovery, load) != ACD_STORE_OK)
+            acd_log(ACD_LOG_DEBUG, "restoring: Redis: %s", acd_store_error(recovery->store));
         return ACD_RECOVERED;
-    for (;;) {
-        result = acd_store_restore_read(recovery->store, &written);
-        load->sent = false;
-        if (!acd_recovery_again(recovery, result))
-            break;
-        load->sent = acd_store_restore_send(recovery->store, &load->arena, recovery->token, load->accounts,
-                                            load->account_count) == ACD_STORE_OK;
     }
-    if (result != ACD_STORE_OK)
-        return acd_recovery_failed(recovery, result);
-    recovery->written += written;
+    for (uint32_t i = 0; i < load->account_count; i++)
+        recovery->written += !load->accounts[i].same;
     acd_metric_add(ACD_METRIC_RESTORED_ACCOUNTS, load->account_count);
     release(load);
     return ACD_RECOVERED;
@@ -212,19 +253,17 @@ static void report_progress(struct acd_recovery *recovery)
                             (long long)(total ? 100 * read / total : 100), (long long)recovery->accounts);
 }
 
-/* Sends what was read, while the load before it is being written. */
-static enum acd_recovered send_load(struct acd_recovery *recovery, struct acd_load *load)
+/* Brings one load of records on its way, and those before it one step on, the oldest first. */
+static enum acd_recovered take_load(struct acd_recovery *recovery, struct acd_load *load)
 {
     enum acd_recovered step = decode(recovery, load);
 
-    if (step == ACD_RECOVERED)
-        step = settle(recovery, &recovery->loads[(recovery->turn + 1) % 2]);
+    for (uint32_t i = 1; i < ACD_LOADS && step == ACD_RECOVERED; i++)
+        step = advance(recovery, &recovery->loads[(recovery->turn + i) % ACD_LOADS]);
     if (step != ACD_RECOVERED)
         return step;
-    /* Where the connection is gone, settling finds out and sends. */
-    load->sent = true;
-    if (acd_store_restore_send(recovery->store, &load->arena, recovery->token, load->accounts,
-                               load->account_count) != ACD_STORE_OK)
+    load->state = recovery->empty ? ACD_LOAD_WRITING : ACD_LOAD_COMPARING;
+    if (send_load(recovery, load) != ACD_STORE_OK)
         acd_log(ACD_LOG_DEBUG, "restoring: Redis: %s", acd_store_error(recovery->store));
     return ACD_RECOVERED;
 }
@@ -234,7 +273,7 @@ static enum acd_recovered load_accounts(struct acd_recovery *recovery)
     enum acd_recovered step = ACD_RECOVERED;
 
     while (step == ACD_RECOVERED && !acd_changelog_done(recovery->changelog)) {
-        struct acd_load *load = &recovery->loads[++recovery->turn % 2];
+        struct acd_load *load = &recovery->loads[++recovery->turn % ACD_LOADS];
         int32_t count = acd_changelog_read(recovery->changelog, READ_MS, load->records, ACD_LOAD_MAX);
 
         if (count < 0)
@@ -244,10 +283,10 @@ static enum acd_recovered load_accounts(struct acd_recovery *recovery)
         report_progress(recovery);
         if (!acd_recovery_wait(recovery, 0))
             return ACD_RECOVERY_AGAIN;
-        step = send_load(recovery, load);
+        step = take_load(recovery, load);
     }
-    for (int i = 1; i <= 2 && step == ACD_RECOVERED; i++)
-        step = settle(recovery, &recovery->loads[(recovery->turn + (uint32_t)i) % 2]);
+    for (uint32_t i = 1; i <= 2 * ACD_LOADS && step == ACD_RECOVERED; i++)
+        step = advance(recovery, &recovery->loads[(recovery->turn + i) % ACD_LOADS]);
     return step;
 }
 
@@ -262,6 +301,7 @@ enum acd_recovered acd_recovery_restore(struct acd_recovery *recovery, const str
         return step;
     acd_census_init(&recovery->census, &recovery->names);
     recovery->turn = 0;
+    recovery->empty = true;
     step = sweep(recovery, is_rebuilt);
     if (step == ACD_RECOVERED)
         step = load_accounts(recovery);

@@ -30,17 +30,23 @@ enum acd_recovered {
     ACD_RECOVERY_IMPOSSIBLE, /* going on would lose accounts or another deployment's data; see `error` */
 };
 
-/* Records on their way from the changelog to Redis, in one call. */
+/* Records on their way from the changelog to Redis, in one transaction. */
 #define ACD_LOAD_MAX 512
 
+enum acd_load_state { ACD_LOAD_FREE, ACD_LOAD_COMPARING, ACD_LOAD_WRITING };
+
 struct acd_load {
+    enum acd_load_state state;
+    bool sent; /* an answer is to come on this connection */
     struct acd_arena arena;
     struct acd_record records[ACD_LOAD_MAX];
     uint32_t record_count;
     struct acd_restored *accounts;
     uint32_t account_count;
-    bool sent; /* an answer is still to come */
 };
+
+/* One is decoded while one is compared and one is written. */
+#define ACD_LOADS 3
 
 struct acd_recovery {
     /* To be filled in. */
@@ -69,8 +75,9 @@ struct acd_recovery {
     struct acd_arena names; /* the census' */
     struct acd_census census;
     struct acd_changelog *changelog;
-    struct acd_load loads[2]; /* one is filled while Redis works on the other */
+    struct acd_load loads[ACD_LOADS];
     uint32_t turn;
+    bool empty;    /* no account's hash was there when the restore began */
     int64_t *seen; /* records of each changelog partition */
     int64_t reported_ms;
 };

@@ -27,7 +27,8 @@ static struct acd_slice next_word(struct acd_slice *text)
 
 static bool parse_nonce(struct acd_slice word, char out[ACD_NONCE_BYTES])
 {
-    if (word.len == 0 || word.len >= ACD_NONCE_BYTES)
+    /* A NUL would end the nonce early, and make it equal to another one. */
+    if (word.len == 0 || word.len >= ACD_NONCE_BYTES || memchr(word.data, 0, word.len))
         return false;
     memcpy(out, word.data, word.len);
     out[word.len] = '\0';

@@ -15,6 +15,7 @@ static void fill_hole(struct acd_args *args, uint32_t hole, int64_t number)
 
     args->values[hole] = text.data;
     args->lengths[hole] = text.len;
+    args->bytes += text.len;
 }
 
 static void add_pair(struct acd_args *args, const char *name, struct acd_slice value)
@@ -62,19 +63,24 @@ static void add_custom(struct acd_args *args, const struct acd_account *old, con
 
 void acd_store_fields(struct acd_args *args, const struct acd_account *old, const struct acd_account *new)
 {
+    if (!new->exists)
+        return;
+    if (old->type != new->type)
+        add_pair(args, "type", acd_slice_str(acd_type_text(new->type)));
+    add_number(args, "rev", old->exists ? old->revision : -1, new->revision);
+    add_number(args, "created_at", old->exists ? old->created_at_ms : -1, new->created_at_ms);
+    add_number(args, "updated_at", old->exists ? old->updated_at_ms : -1, new->updated_at_ms);
+    for (int f = 0; f < ACD_FIELD_COUNT; f++)
+        if (new->fields[f].len && !acd_slice_equal(old->fields[f], new->fields[f]))
+            add_pair(args, acd_field_rules[f].name, new->fields[f]);
+    add_custom(args, old, new, false);
+}
+
+static void add_sets(struct acd_args *args, const struct acd_account *old, const struct acd_account *new)
+{
     uint32_t hole = add_hole(args);
 
-    if (new->exists) {
-        if (old->type != new->type)
-            add_pair(args, "type", acd_slice_str(acd_type_text(new->type)));
-        add_number(args, "rev", old->exists ? old->revision : -1, new->revision);
-        add_number(args, "created_at", old->exists ? old->created_at_ms : -1, new->created_at_ms);
-        add_number(args, "updated_at", old->exists ? old->updated_at_ms : -1, new->updated_at_ms);
-        for (int f = 0; f < ACD_FIELD_COUNT; f++)
-            if (new->fields[f].len && !acd_slice_equal(old->fields[f], new->fields[f]))
-                add_pair(args, acd_field_rules[f].name, new->fields[f]);
-        add_custom(args, old, new, false);
-    }
+    acd_store_fields(args, old, new);
     fill_hole(args, hole, args->count - hole - 1);
 }
 
@@ -106,7 +112,7 @@ static void add_write(struct acd_args *args, const struct acd_account *old, cons
         acd_args_int(args, new->revision);
     else
         acd_args_str(args, !old->exists && old->revision > 0 ? "-" : "");
-    acd_store_fields(args, old, new);
+    add_sets(args, old, new);
     add_removals(args, old, new);
 }
 

@@ -350,85 +350,6 @@ local function forget(_, args)
     return 'ok'
 end
 
--- Makes a hash exactly the fields args[first] and so on, `count` arguments; answers 1 when it was not.
-local function restore_hash(key, args, first, count)
-    local have = redis.pcall('HGETALL', key)
-    local same = not have.err and #have == count
-
-    if same then
-        local fields = {}
-
-        for i = 1, count, 2 do
-            fields[have[i]] = have[i + 1]
-        end
-        for i = first, first + count - 1, 2 do
-            same = same and fields[args[i]] == args[i + 1]
-        end
-    end
-    if same then
-        return 0
-    end
-    if have.err or #have > 0 then
-        redis.call('DEL', key)
-    end
-    if count > 0 then
-        redis.call('HSET', key, unpack(args, first, first + count - 1))
-    end
-    return 1
-end
-
-local function restore_app(prefix, name, app)
-    local tag = ':{' .. name .. '}'
-
-    in_chunks('ZREM', prefix .. 'accounts' .. tag, app.unlisted)
-    in_chunks('ZADD', prefix .. 'accounts' .. tag, app.listed)
-    in_chunks('SREM', prefix .. 'admins' .. tag, app.general)
-    in_chunks('SADD', prefix .. 'admins' .. tag, app.admins)
-    in_chunks('HDEL', prefix .. 'deleted' .. tag, app.alive)
-    in_chunks('HSET', prefix .. 'deleted' .. tag, app.buried)
-end
-
-local function append(list, ...)
-    for i = 1, select('#', ...) do
-        list[#list + 1] = select(i, ...)
-    end
-end
-
--- Makes accounts exactly what the arguments say. Arguments: prefix, token, and for each account its app, its name, '+'
--- for an admin, its score in the index ('' where it is deleted), the revision of its deletion ('' where it is not), and
--- the fields of its hash with the number of their arguments before them. No account comes twice in one call.
--- Answers how many hashes were not so already, or fenced.
-local function restore(_, args)
-    local prefix, apps, i, written = args[1], {}, 3, 0
-
-    if not in_recovery(prefix, args[2]) then
-        return 'fenced'
-    end
-    while i <= #args do
-        local name, fields = args[i + 1], tonumber(args[i + 5])
-        local app = apps[args[i]]
-
-        if not app then
-            app = {listed = {}, unlisted = {}, admins = {}, general = {}, alive = {}, buried = {}}
-            apps[args[i]] = app
-        end
-        if args[i + 3] == '' then
-            append(app.unlisted, name)
-            append(app.buried, name, args[i + 4])
-        else
-            append(app.listed, args[i + 3], name)
-            append(app.alive, name)
-        end
-        append(args[i + 2] == '+' and app.admins or app.general, name)
-        written = written + restore_hash(prefix .. 'acct:{' .. args[i] .. '}:' .. name, args, i + 6, fields)
-        i = i + 6 + fields
-    end
-    for name, app in pairs(apps) do
-        restore_app(prefix, name, app)
-    end
-    return written
-end
-
 -- Ends the recovery. Arguments: prefix, token, the new incarnation, and partitions with their markers ('' for none).
 -- A call that was sent before and got through finds its own incarnation.
 local function finish(_, args)
@@ -457,5 +378,4 @@ redis.register_function('accountd_VERSION_attempts', attempts)
 redis.register_function{function_name = 'accountd_VERSION_list', callback = list, flags = {'no-writes'}}
 redis.register_function('accountd_VERSION_take', take)
 redis.register_function('accountd_VERSION_forget', forget)
-redis.register_function('accountd_VERSION_restore', restore)
 redis.register_function('accountd_VERSION_finish', finish)

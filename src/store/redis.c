@@ -106,11 +106,42 @@ enum acd_store acd_redis_connect(struct acd_redis *redis, const struct acd_setti
     return result;
 }
 
+/* Longer than "$", a length and a line's end. */
+#define LENGTH_BYTES 24
+
+/* A line of the protocol: what kind, and a length. */
+static char *put_length(char *at, char kind, size_t length)
+{
+    char digits[20];
+    size_t count = 0;
+
+    *at++ = kind;
+    do
+        digits[count++] = (char)('0' + length % 10);
+    while (length /= 10);
+    while (count > 0)
+        *at++ = digits[--count];
+    *at++ = '\r';
+    *at++ = '\n';
+    return at;
+}
+
+/* hiredis would print each length with its own printf, which shows in a batch of forty thousand arguments. */
 void acd_redis_send(struct acd_redis *redis, const struct acd_args *args)
 {
+    char *text = acd_arena_alloc(args->arena, args->bytes + (args->count + (size_t)1) * LENGTH_BYTES);
+    char *at = put_length(text, '*', args->count);
+
+    for (uint32_t i = 0; i < args->count; i++) {
+        at = put_length(at, '$', args->lengths[i]);
+        memcpy(at, args->values[i], args->lengths[i]);
+        at += args->lengths[i];
+        *at++ = '\r';
+        *at++ = '\n';
+    }
     /* The only failure is no memory; the context then carries the error to the next read. */
     if (redis->context)
-        redisAppendCommandArgv(redis->context, (int)args->count, args->values, args->lengths);
+        redisAppendFormattedCommand(redis->context, text, (size_t)(at - text));
 }
 
 void acd_redis_flush(struct acd_redis *redis)

@@ -1,4 +1,5 @@
-/* The recovery's calls: each names its token, and Redis does nothing once another worker has taken over. */
+/* The recovery's calls but for those that write accounts (rewrite.c): each names its token, and Redis does
+ * nothing once another worker has taken over. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,8 @@ enum acd_store acd_store_forget(struct acd_store_handle *store, struct acd_arena
 {
     struct acd_args args;
 
+    /* It writes the key that the connection may be watching. */
+    store->guarded = false;
     acd_store_function(store, arena, &args, "FCALL", "forget");
     acd_args_str(&args, token);
     for (uint32_t i = 0; i < count; i++)
@@ -150,56 +153,6 @@ enum acd_store acd_store_sweep(struct acd_store_handle *store, struct acd_arena 
     result = read_sweep(store, arena, reply, cursor, found, count);
     freeReplyObject(reply);
     return result;
-}
-
-/* ---- Accounts */
-
-static void add_account(struct acd_args *args, const struct acd_restored *restored)
-{
-    const struct acd_account *account = &restored->account;
-
-    acd_args_add(args, restored->app);
-    acd_args_add(args, restored->name);
-    acd_args_str(args, account->exists && account->type == ACD_ADMIN ? "+" : "");
-    if (account->exists)
-        acd_args_int(args, account->created_at_ms);
-    else
-        acd_args_str(args, "");
-    if (account->exists)
-        acd_args_str(args, "");
-    else
-        acd_args_int(args, account->revision);
-    acd_store_fields(args, &acd_account_none, account);
-}
-
-enum acd_store acd_store_restore_send(struct acd_store_handle *store, struct acd_arena *arena,
-                                      const char *token, const struct acd_restored *accounts, uint32_t count)
-{
-    struct acd_args args;
-
-    if (!store->redis.context)
-        return ACD_STORE_DOWN;
-    acd_store_function(store, arena, &args, "FCALL", "restore");
-    acd_args_str(&args, token);
-    for (uint32_t i = 0; i < count; i++)
-        add_account(&args, &accounts[i]);
-    acd_redis_send(&store->redis, &args);
-    acd_redis_flush(&store->redis);
-    return ACD_STORE_OK;
-}
-
-enum acd_store acd_store_restore_read(struct acd_store_handle *store, uint32_t *written)
-{
-    redisReply *reply;
-    enum acd_store result = acd_redis_read(&store->redis, &reply);
-
-    if (result != ACD_STORE_OK)
-        return result;
-    if (reply->type != REDIS_REPLY_INTEGER)
-        return verdict_of(reply);
-    *written = (uint32_t)reply->integer;
-    freeReplyObject(reply);
-    return ACD_STORE_OK;
 }
 
 enum acd_store acd_store_finish(struct acd_store_handle *store, struct acd_arena *arena, const char *token,

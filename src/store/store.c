@@ -155,6 +155,7 @@ enum acd_store acd_store_connect(struct acd_store_handle *store)
     struct acd_arena arena;
     enum acd_store result = acd_redis_connect(&store->redis, store->settings);
 
+    store->guarded = false;
     if (result != ACD_STORE_OK)
         return result;
     acd_arena_init(&arena);
