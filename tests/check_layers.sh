@@ -65,7 +65,8 @@ layer_of() {
     redis | store | cache | embedded_redis) echo store ;;
     export) echo export ;;
     settings | log | metrics | service | clock | slot | nonce) echo ops ;;
-    worker | daemon | recovery) echo top ;;
+    recovery) echo recovery ;;
+    worker | daemon) echo top ;;
     *) echo unknown ;;
     esac
 }
@@ -77,7 +78,8 @@ allowed_to() {
     core) echo 'base' ;;
     ops | codec | kafka | store) echo 'base core ops' ;;
     export) echo 'base core ops codec' ;;
-    top | ctl) echo 'base core codec kafka store export ops' ;;
+    recovery) echo 'base core codec kafka store ops' ;;
+    top | ctl) echo 'base core codec kafka store export ops recovery' ;;
     esac
 }
 

@@ -93,7 +93,7 @@ enum acd_recovered acd_recover(struct acd_recovery *recovery, struct acd_slice b
 /* Frees everything. May be called at any time, also twice. */
 void acd_recovery_end(struct acd_recovery *recovery);
 
-/* For src/restore.c: see there. */
+/* For src/recovery/restore.c: see there. */
 enum acd_recovered acd_recovery_restore(struct acd_recovery *recovery, const struct acd_committed *committed,
                                         int32_t partitions);
 

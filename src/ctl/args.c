@@ -17,6 +17,7 @@ enum {
     DELETE = 1 << ACD_CTL_DELETE,
     LIST = 1 << ACD_CTL_LIST,
     EXPORT = 1 << ACD_CTL_EXPORT,
+    REBUILD = 1 << ACD_CTL_REBUILD,
     EVERY = (1 << ACD_CTL_COMMAND_COUNT) - 1,
 };
 
@@ -45,7 +46,9 @@ enum {
     X(FORMAT, "format", 0, true, EXPORT)                                                                     \
     X(COMPRESSION, "compression", 0, true, EXPORT)                                                           \
     X(FIELDS, "fields", 0, true, EXPORT)                                                                     \
-    X(OUTPUT, "output", 'o', true, EXPORT)
+    X(OUTPUT, "output", 'o', true, EXPORT)                                                                   \
+    X(ACCEPT_OFFSETS, "accept-offsets", 0, false, REBUILD)                                                   \
+    X(FORCE, "force", 0, false, REBUILD)
 
 enum option_id {
 #define X(id, name, letter, argument, commands) OPTION_##id,
@@ -169,6 +172,7 @@ static bool take_flag(struct acd_ctl_args *args, enum option_id id)
         [OPTION_JSON] = &args->json,       [OPTION_HELP] = &args->help,
         [OPTION_VERSION] = &args->version, [OPTION_DRY_RUN] = &args->dry_run,
         [OPTION_CONFIRM] = &args->confirm, [OPTION_ALL] = &args->all,
+        [OPTION_FORCE] = &args->force,     [OPTION_ACCEPT_OFFSETS] = &args->accept_offsets,
     };
 
     if (flags[id])

@@ -21,7 +21,8 @@
     X(DELETE, "delete")                                                                                      \
     X(GET, "get")                                                                                            \
     X(LIST, "list")                                                                                          \
-    X(EXPORT, "export")
+    X(EXPORT, "export")                                                                                      \
+    X(REBUILD, "rebuild")
 
 enum acd_ctl_command {
 #define X(id, name) ACD_CTL_##id,
@@ -71,6 +72,8 @@ struct acd_ctl_args {
     const char *compression;
     const char *fields; /* separated by commas */
     const char *output; /* NULL: stdout */
+    bool accept_offsets;
+    bool force;
 };
 
 /* Reads the command line; mistakes go to stderr, and USAGE is returned. Free `out` in any case. */

@@ -12,6 +12,7 @@
 #include "client.h"
 #include "export.h"
 #include "list.h"
+#include "rebuild.h"
 #include "render.h"
 #include "request.h"
 #include "terminal.h"
@@ -181,7 +182,8 @@ static enum acd_ctl_exit read_settings(struct session *session)
 static enum acd_ctl_exit check(const struct acd_ctl_args *args)
 {
     bool many = args->command == ACD_CTL_DELETE && args->account_count > 1;
-    enum acd_ctl_exit result = acd_ctl_request_check(args);
+    enum acd_ctl_exit result =
+        args->command == ACD_CTL_REBUILD ? acd_ctl_rebuild_check(args) : acd_ctl_request_check(args);
 
     if (result == ACD_CTL_OK && args->command == ACD_CTL_EXPORT)
         result = acd_ctl_export_check(args);
@@ -199,10 +201,12 @@ static enum acd_ctl_exit run(struct session *session)
 
     if (result == ACD_CTL_OK)
         result = check(args);
-    if (result == ACD_CTL_OK)
+    if (result == ACD_CTL_OK && args->command == ACD_CTL_REBUILD)
+        result = acd_ctl_rebuild(&session->settings, args);
+    else if (result == ACD_CTL_OK)
         result =
             acd_ctl_client_open(&session->client, &session->settings, args, args->command == ACD_CTL_EXPORT);
-    if (result == ACD_CTL_OK)
+    if (result == ACD_CTL_OK && session->client)
         result = runs[args->command](session);
     acd_ctl_client_close(session->client);
     acd_settings_free(&session->settings);

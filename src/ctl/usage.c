@@ -18,6 +18,7 @@ static const char program[] =
     "  get      show accounts\n"
     "  list     show all accounts, oldest first\n"
     "  export   write accounts to a file\n"
+    "  rebuild  restore Redis from the changelog (for operators: takes part in accountd's work)\n"
     "  help     show a command's own options: accountctl help COMMAND\n"
     "\n"
     "Options of all commands:\n"
@@ -91,6 +92,17 @@ static const struct {
          "  --format FORMAT       ndjson (default), json, csv or msgpack\n"
          "  --compression HOW     none (default), gzip or zstd\n"
          "  --fields A,B,...      only these members of the records, in this order\n",
+         false},
+    [ACD_CTL_REBUILD] =
+        {"Usage: accountctl -c accountd.conf rebuild [OPTION]...\n"
+         "\n"
+         "Restores Redis from the changelog, as accountd does by itself when Redis has lost its memory.\n"
+         "Daemons may run or not; while it lasts they wait.\n"
+         "\n"
+         "  --force               restore also when nothing seems lost\n"
+         "  --accept-offsets      committed offsets that somebody else has set are right: commands that\n"
+         "                        they skip get no effect and no reply, commands that they repeat get a\n"
+         "                        second one\n",
          false},
 };
 

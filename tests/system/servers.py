@@ -11,7 +11,7 @@ import uuid
 from pathlib import Path
 
 import redis
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
@@ -106,6 +106,13 @@ log.message.timestamp.after.max.ms=9223372036854775807
         self.admin.create_topics([topic])[name].result(15)
         wait_for(
             f"topic {name}",
+            lambda: len(self.admin.list_topics(name, timeout=5).topics[name].partitions) == partitions,
+        )
+
+    def grow_topic(self, name, partitions):
+        self.admin.create_partitions([NewPartitions(name, partitions)])[name].result(15)
+        wait_for(
+            f"{partitions} partitions of {name}",
             lambda: len(self.admin.list_topics(name, timeout=5).topics[name].partitions) == partitions,
         )
 

@@ -2,10 +2,17 @@
 Redis holds is what the replies said."""
 
 import random
+import subprocess
+import time
 
 import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
+
+from client import Poster
+from daemon import QUICK
 from generator import SMALL, Load, answered, check_everything, wait_until_it_works
-from servers import wait_for
+from servers import BUILD, wait_for
 
 pytestmark = pytest.mark.long
 
@@ -108,3 +115,185 @@ def test_lost_under_load(world, loss, seed):
     for daemon in here.daemons:
         daemon.wait_ready()
         daemon.stop()
+
+
+def rebuild(here, *options, code=0):
+    command = [BUILD / "accountctl", "-c", here.daemons[0].config, "rebuild", *options]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, f"{done}\n{here.logs()}"
+    return done.stderr if code else done.stdout
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_rebuild_on_demand(world, running):
+    here = world(partitions=2)
+    daemon = here.daemons[0]
+    fill(here)
+    if not running:
+        daemon.stop()
+    assert "Redis is whole" in rebuild(here)
+    assert "8 accounts, 0 of them written" in rebuild(here, "--force")
+    if not running:
+        here.redis.flushall()
+        assert "8 accounts, 8 of them written" in rebuild(here)
+        here.check_redis()
+        daemon.start()
+    check_all(here)
+    assert here.ask({**CREATE, "account": "c"}).reply["revision"] == 3
+    assert recoveries(here) == 0
+    daemon.stop()
+
+
+def test_everything_that_is_not_in_the_changelog_goes(world):
+    """Hashes, members and scores that others wrote, and keys of a wrong type, do not survive a restore."""
+    here = world(partitions=2)
+    fill(here)
+    here.redis.hset("acct:{demo}:a", "nickname", "forged")
+    here.redis.hset("acct:{demo}:d", "unheard_of", "x")
+    here.redis.hset("acct:{demo}:ghost", "rev", "1")
+    here.redis.delete("acct:{demo}:e")
+    here.redis.set("acct:{demo}:e", "no hash")
+    here.redis.zadd("accounts:{demo}", {"ghost": 1, "a": 1})
+    here.redis.sadd("admins:{demo}", "ghost")
+    here.redis.srem("admins:{demo}", "chief")
+    here.redis.hset("deleted:{demo}", "ghost", "9")
+    here.redis.set("deleted:{other}", "no hash")
+    here.redis.set("somebody:else", "stays")
+    assert "8 accounts, 3 of them written" in rebuild(here, "--force")
+    here.check_redis()
+    assert here.redis.hgetall("deleted:{demo}") == {"c": "2"}
+    assert here.redis.get("somebody:else") == "stays"
+    check_all(here)
+    here.daemons[0].stop()
+
+
+def set_offset(here, partition, offset):
+    """As an operator does it while nobody is in the group."""
+    place = TopicPartition(here.topics.commands, partition, offset)
+    request = [ConsumerGroupTopicPartitions(here.name, [place])]
+    for future in here.kafka.admin.alter_consumer_group_offsets(request).values():
+        future.result(15)
+
+
+def halted(here, *words):
+    daemon = here.daemons[0]
+
+    def refuses():
+        status, text = daemon.http("/readyz")
+        return status == 503 and all(word in text for word in words)
+
+    wait_for(lambda: f"{words} in {daemon.http('/readyz')}\n{here.logs()}", refuses, 30)
+    assert metric(daemon, "accountd_halted_partitions") > 0
+
+
+def test_offsets_that_an_operator_has_set(world):
+    """Skipped commands get no effect and no reply, also when they were applied already; but only once accepted."""
+    here = world(partitions=2)
+    daemon = here.daemons[0]
+    fill(here)
+    daemon.stop()
+    skipped = [here.post({**CREATE, "account": "skipped"}, partition=1) for _ in range(3)]
+    here.poster.flush()
+    set_offset(here, 1, skipped[-1].offset + 1)
+    daemon.start(ready=False)
+    halted(here, "partition 1", "--accept-offsets")
+    # The other partition goes on.
+    assert here.ask({"op": "get", "app": "demo", "account": "a"}, partition=0).reply["status"] == "ok"
+    assert "8 accounts, 0 of them written" in rebuild(here, "--accept-offsets")
+    daemon.wait_ready(60)
+    assert here.ask({**CREATE, "account": "skipped"}, partition=1).reply["revision"] == 1
+    here.posted = [record for record in here.posted if record not in skipped]
+    check_all(here)
+    daemon.stop()
+
+
+def set_policy(here, policy):
+    entry = ConfigEntry("cleanup.policy", policy, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ConfigResource.Type.TOPIC, here.topics.changelog, incremental_configs=[entry])
+    for future in here.kafka.admin.incremental_alter_configs([resource]).values():
+        future.result(15)
+
+
+def cut(here):
+    """Somebody deletes records of the changelog."""
+    place = TopicPartition(here.topics.changelog, 0, 2)
+    set_policy(here, "delete")
+    for future in here.kafka.admin.delete_records([place]).values():
+        future.result(15)
+    set_policy(here, "compact")
+
+
+def made_anew(here):
+    """Somebody deletes the changelog and makes it again."""
+    here.changelog.close()
+    name = here.topics.changelog
+    here.kafka.admin.delete_topics([name])[name].result(15)
+    wait_for("the topic is gone", lambda: name not in here.kafka.admin.list_topics(timeout=5).topics)
+    here.kafka.make_topic(name, here.partitions, cleanup_policy="compact")
+
+
+def written_by_somebody_else(here):
+    here.poster.producer.produce(here.topics.changelog, b"{}", b"demo/a", 1)
+    here.poster.flush()
+
+
+@pytest.mark.parametrize("damage", [cut, made_anew, written_by_somebody_else])
+def test_a_changelog_that_is_not_whole(world, damage):
+    """Nothing is served, rather than something wrong; and what is left in Redis stays for who mends it."""
+    here = world(partitions=2)
+    daemon = here.daemons[0]
+    fill(here)
+    daemon.stop()
+    damage(here)
+    here.redis.delete("accountd:marker:0")
+    before = here.redis.hgetall("acct:{demo}:a")
+    daemon.start(ready=False)
+    halted(here, "changelog")
+    unanswered = [here.post({"op": "get", "app": "demo", "account": "a"}, partition=p) for p in (0, 1)]
+    here.poster.flush()
+    time.sleep(2)  # many times what an answer takes
+    assert not any(here.messages_of(record) for record in unanswered)
+    if damage is not written_by_somebody_else:
+        assert here.redis.hgetall("acct:{demo}:a") == before
+    assert "changelog" in rebuild(here, code=1)
+    daemon.stop()
+
+
+def test_a_whole_redis_does_not_need_the_changelog(world):
+    here = world(partitions=2)
+    fill(here)
+    cut(here)
+    restarted_whole(here)
+    wait_for(here.logs, lambda: recoveries(here) == 1, 30)
+    assert here.ask({"op": "get", "app": "demo", "account": "a"}).reply["record"]["revision"] == 2
+    here.daemons[0].stop()
+
+
+def test_a_redis_of_another_deployment_is_left_alone(world):
+    """A configuration that names the wrong Redis must not cost somebody else's accounts."""
+    theirs = world(partitions=1)
+    theirs.ask({**CREATE, "account": "precious"})
+    theirs.daemons[0].stop()
+    ours = world(partitions=1)
+    ours.ask({**CREATE, "account": "own"})
+    ours.daemons[0].stop()
+    mistaken = ours.daemon(start=False, redis={"port": theirs.redis_server.port})
+    mistaken.start(ready=False)
+    wait_for(ours.logs, lambda: "another deployment" in mistaken.http("/readyz")[1], 30)
+    assert theirs.redis.exists("acct:{demo}:precious")
+    mistaken.stop()
+
+
+def test_partitions_added_while_running(world):
+    here = world(partitions=2, settings={"kafka": {"properties": [*QUICK, "topic.metadata.refresh.interval.ms=500"]}})
+    fill(here)
+    here.kafka.grow_topic(here.topics.commands, 4)
+    here.partitions = 4
+    here.poster = Poster(here.kafka.address, here.topics.commands)  # the old one knows two partitions
+    here.topics.partitions[here.topics.commands] = 4
+    assert here.ask({**CREATE, "account": "far"}, partition=3).reply["revision"] == 1
+    here.redis.flushall()
+    wait_for(here.logs, lambda: recoveries(here) == 1, 30)
+    here.check_redis()
+    assert here.ask({**CREATE, "account": "far"}, partition=2).code == "account_exists"
+    here.daemons[0].stop()
