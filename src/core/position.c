@@ -16,10 +16,15 @@ struct acd_slice acd_marker_format(struct acd_arena *arena, const struct acd_mar
 /* Takes the text up to the next blank off the front. */
 static struct acd_slice next_word(struct acd_slice *text)
 {
-    const char *blank = text->len ? memchr(text->data, ' ', text->len) : NULL;
-    size_t len = blank ? (size_t)(blank - text->data) : text->len;
-    struct acd_slice word = acd_slice(text->data, len);
+    const char *blank;
+    struct acd_slice word;
+    size_t len;
 
+    if (text->len == 0)
+        return *text;
+    blank = memchr(text->data, ' ', text->len);
+    len = blank ? (size_t)(blank - text->data) : text->len;
+    word = acd_slice(text->data, len);
     text->data += len + (blank != NULL);
     text->len -= len + (blank != NULL);
     return word;
