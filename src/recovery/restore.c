@@ -180,6 +180,15 @@ static enum acd_recovered decode(struct acd_recovery *recovery, struct acd_load 
     return ACD_RECOVERED;
 }
 
+/* After a failure the answers to other loads may still be to come, and would be taken for those of this one:
+ * everything that is under way is sent anew over a new connection. */
+static void drop_connection(struct acd_recovery *recovery)
+{
+    acd_store_disconnect(recovery->store);
+    for (size_t i = 0; i < ACD_LOADS; i++)
+        recovery->loads[i].sent = false;
+}
+
 static enum acd_store send_load(struct acd_recovery *recovery, struct acd_load *load)
 {
     enum acd_store result =
@@ -189,6 +198,8 @@ static enum acd_store send_load(struct acd_recovery *recovery, struct acd_load *
                                      load->account_count, recovery->empty);
 
     load->sent = result == ACD_STORE_OK;
+    if (result != ACD_STORE_OK)
+        drop_connection(recovery);
     return result;
 }
 
@@ -200,8 +211,7 @@ static enum acd_store read_load(struct acd_recovery *recovery, struct acd_load *
                : acd_store_restore_read(recovery->store, recovery->token);
 }
 
-/* Waits for the answer to a load. Where it was lost or refused, everything that is under way is sent anew
- * over a new connection. */
+/* Waits for the answer to a load, and sends it where that was not possible before. */
 static enum acd_recovered settle(struct acd_recovery *recovery, struct acd_load *load)
 {
     enum acd_store result;
@@ -212,9 +222,7 @@ static enum acd_recovered settle(struct acd_recovery *recovery, struct acd_load 
             result = read_load(recovery, load);
         if (result == ACD_STORE_OK)
             return ACD_RECOVERED;
-        acd_store_disconnect(recovery->store);
-        for (size_t i = 0; i < ACD_LOADS; i++)
-            recovery->loads[i].sent = false;
+        drop_connection(recovery);
     } while (acd_recovery_again(recovery, result));
     return acd_recovery_failed(recovery, result);
 }

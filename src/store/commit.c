@@ -175,7 +175,7 @@ static void read_ordinals(const redisReply *reply, struct acd_verdict *verdict)
 
         if (ordinal > 0 && ordinal <= entry_total)
             entries[verdict->entry_count++] = entries[ordinal - 1];
-        else if (ordinal < 0 && -ordinal <= app_total)
+        else if (ordinal < 0 && ordinal >= -(long long)app_total)
             apps[verdict->app_count++] = apps[-ordinal - 1];
     }
 }

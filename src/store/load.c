@@ -29,6 +29,10 @@ static void take_field(struct acd_account *account, struct acd_custom *custom, s
 {
     enum acd_field field = acd_field_find(name);
 
+    /* accountd writes no such value; somebody else's must not get into a changelog record, which could then
+     * not be read back. */
+    if (!value.len || !acd_utf8_valid(value) || !acd_utf8_valid(name))
+        return;
     if (field != ACD_FIELD_COUNT)
         account->fields[field] = value;
     else if (acd_slice_is(name, "type"))

@@ -1,5 +1,6 @@
 /* The recovery's calls but for those that write accounts (rewrite.c): each names its token, and Redis does
  * nothing once another worker has taken over. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,8 +119,10 @@ static enum acd_store read_sweep(struct acd_store_handle *store, struct acd_aren
 {
     const redisReply *keys = reply->elements == 2 ? reply->element[1] : NULL;
 
-    if (!keys || !reply->element[0]->str)
+    if (!keys || !reply->element[0]->str) {
+        snprintf(store->redis.error, sizeof(store->redis.error), "SCAN gave no keys");
         return ACD_STORE_HALT;
+    }
     *cursor = strtoull(reply->element[0]->str, NULL, 10);
     *found = acd_arena_calloc(arena, keys->elements, sizeof(**found));
     for (size_t i = 0; i < keys->elements; i++) {

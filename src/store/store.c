@@ -70,8 +70,8 @@ void acd_store_function(const struct acd_store_handle *store, struct acd_arena *
 static struct acd_slice info_value(struct acd_slice info, const char *name)
 {
     size_t len = strlen(name);
-    const char *line = info.data;
-    const char *end = info.data + info.len;
+    const char *line = info.len ? info.data : NULL;
+    const char *end = line ? line + info.len : NULL;
 
     while (line && line < end) {
         const char *stop = memchr(line, '\n', (size_t)(end - line));
