@@ -30,7 +30,7 @@ CTL_SOURCES := $(filter src/ctl/%,$(SOURCES))
 LIB_SOURCES := $(filter-out $(DAEMON_SOURCES) $(CTL_SOURCES),$(SOURCES))
 SUPPORT_SOURCES := $(sort $(wildcard tests/unit/support*.c))
 TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
-FORMATTED := $(shell find src include tests/unit -name '*.[ch]' 2>/dev/null)
+FORMATTED := $(shell find src include tests -name '*.[ch]' 2>/dev/null)
 
 object = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
 LIB := $(BUILD)/libaccountd.a
@@ -89,7 +89,7 @@ clean: ## remove what was built, but not what was fetched
 	rm -rf $(BUILD)/obj $(BUILD)/unit $(BUILD)/gen $(BUILD)/flags $(BUILD)/*.a $(BUILD)/accountd $(BUILD)/accountctl build-asan
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | \
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
 		while IFS='|' read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
 
 $(BUILD)/accountd: $(call object,$(DAEMON_SOURCES)) $(LIB)
@@ -135,5 +135,8 @@ $(BUILD)/flags: force
 	@pkg-config --exists $(PACKAGES) || { echo 'libraries are missing: run make deps'; exit 1; }
 	@mkdir -p $(@D)
 	@echo '$(CC) $(FLAGS)' | cmp -s - $@ || echo '$(CC) $(FLAGS)' > $@
+
+# Each kind of test has its own rules.
+include $(sort $(wildcard tests/*/rules.mk))
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -101,6 +101,13 @@ void acd_assign_halt(struct acd_worker *worker, struct partition *partition, con
     acd_worker_report(worker, "partition %d is halted: %s", partition->id, reason);
 }
 
+void acd_assign_unhalt(struct partition *partition)
+{
+    partition->phase = UNRESOLVED;
+    partition->until_retry = false;
+    acd_metric_add(ACD_METRIC_HALTED_PARTITIONS, -1);
+}
+
 void acd_assign_keep(struct acd_slice *kept, struct acd_slice value)
 {
     char *copy = malloc(value.len + 1);
@@ -140,9 +147,16 @@ static bool answer_pending(struct acd_worker *worker, struct partition *partitio
         acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
         return false;
     }
-    if (!outbox.data || acd_outbox_decode(&worker->arena, outbox, &messages)) {
+    if (!outbox.data) {
+        /* Most likely this partition is another worker's by now, which has answered the batch meanwhile: the
+         * next poll tells. */
+        if (++partition->lost == 1)
+            acd_worker_report(worker, "partition %d is looked at again", partition->id);
+        return false;
+    }
+    if (acd_outbox_decode(&worker->arena, outbox, &messages)) {
         acd_assign_halt(worker, partition,
-                        "its last batch was applied and not answered, and its outbox is not there");
+                        "its last batch was applied and not answered, and its outbox cannot be read");
         return true;
     }
     memcpy(token.nonce, marker->nonce, sizeof(token.nonce));

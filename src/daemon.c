@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "accountd/codec.h"
 #include "accountd/log.h"
 #include "accountd/service.h"
 #include "accountd/slot.h"
@@ -253,7 +252,6 @@ int acd_daemon_run(const struct acd_settings *settings, bool embedded)
     daemon.shared.embedded = embedded;
     pthread_mutex_init(&daemon.lock, NULL);
     stop_signals(&signals);
-    acd_codec_setup();
     code = run(&daemon, &signals);
     acd_http_stop(daemon.http);
     acd_router_free(daemon.router);

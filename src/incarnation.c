@@ -113,13 +113,18 @@ static bool found_group(struct acd_worker *worker, int32_t partitions)
 {
     struct acd_slice present;
     struct acd_slice proposal;
+    struct acd_slice deployment;
     char nonce[ACD_NONCE_BYTES];
 
     if (!is_changelog_empty(worker))
         return false;
     acd_nonce(nonce);
     proposal = acd_arena_format(&worker->arena, "%s %s", acd_store_identity(worker->store), nonce);
-    if (acd_store_establish(worker->store, &worker->arena, proposal, partitions, &present) != ACD_STORE_OK)
+    deployment = acd_deployment_format(&worker->arena, acd_slice_str(worker->shared->own.cluster),
+                                       acd_slice_str(worker->shared->settings->kafka.group),
+                                       acd_slice_str(worker->shared->settings->kafka.commands));
+    if (acd_store_establish(worker->store, &worker->arena, proposal, partitions, deployment, &present) !=
+        ACD_STORE_OK)
         return redis_failed(worker);
     if (!made_here(worker, present)) {
         acd_worker_report(worker,
@@ -144,8 +149,20 @@ static void report_recovery(void *context, const char *text)
 /* Nothing is decided until an operator has mended it: a wrong answer would be worse than none. */
 static void halt_all(struct acd_worker *worker)
 {
-    for (uint32_t i = 0; i < worker->partition_count; i++)
+    for (uint32_t i = 0; i < worker->partition_count; i++) {
         acd_assign_halt(worker, &worker->partitions[i], "%s", worker->recovery.error);
+        worker->partitions[i].until_retry = true;
+    }
+}
+
+void acd_incarnation_retry(struct acd_worker *worker)
+{
+    if (worker->recover_at_ms == 0 || acd_clock_ms() < worker->recover_at_ms)
+        return;
+    worker->recover_at_ms = 0;
+    for (uint32_t i = 0; i < worker->partition_count; i++)
+        if (worker->partitions[i].until_retry)
+            acd_assign_unhalt(&worker->partitions[i]);
 }
 
 static void recover(struct acd_worker *worker, struct acd_slice bad)

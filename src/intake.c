@@ -18,20 +18,28 @@ void acd_worker_release(struct acd_worker *worker, struct partition *partition, 
     }
 }
 
-static void push(struct acd_worker *worker, struct partition *partition, const struct acd_record *record)
+static bool grow(struct partition *partition)
 {
-    if (partition->queued == partition->capacity) {
-        uint32_t capacity = partition->capacity ? 2 * partition->capacity : 64;
-        struct acd_record *queue = malloc(capacity * sizeof(*queue));
+    uint32_t capacity = partition->capacity ? 2 * partition->capacity : 64;
+    struct acd_record *queue = malloc(capacity * sizeof(*queue));
 
-        if (!queue)
-            abort();
-        for (uint32_t i = 0; i < partition->queued; i++)
-            queue[i] = *partition_record(partition, i);
-        free(partition->queue);
-        partition->queue = queue;
-        partition->capacity = capacity;
-        partition->head = 0;
+    if (!queue)
+        return false;
+    for (uint32_t i = 0; i < partition->queued; i++)
+        queue[i] = *partition_record(partition, i);
+    free(partition->queue);
+    partition->queue = queue;
+    partition->capacity = capacity;
+    partition->head = 0;
+    return true;
+}
+
+/* Without memory the record is dropped, and fetched again with all that is queued. */
+static void push(struct acd_worker *worker, struct partition *partition, struct acd_record *record)
+{
+    if (partition->queued == partition->capacity && !grow(partition)) {
+        acd_record_release(record);
+        acd_arena_no_memory(&worker->arena);
     }
     partition->queue[(partition->head + partition->queued) % partition->capacity] = *record;
     partition->queued++;

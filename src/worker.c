@@ -251,8 +251,11 @@ static void turn(struct acd_worker *worker)
         acd_clock_sleep_ms(RETRY_MS);
         return;
     }
+    acd_incarnation_retry(worker);
     if (any_phase(worker, UNRESOLVED))
         acd_assign_resolve(worker);
+    if (!worker->joined)
+        return; /* a recovery has left the group, and is not back yet */
     if (any_phase(worker, UNRESOLVED) || any_phase(worker, HALTED))
         ; /* reported where it was found */
     else

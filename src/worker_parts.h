@@ -58,6 +58,7 @@ struct partition {
     int64_t next;                      /* offset to decide next, or ACD_OFFSET_BEGINNING */
     int64_t verify_offset;             /* the last decided record, to be fetched once more, or -1 */
     bool skip_verify;                  /* the log no longer holds that record */
+    bool until_retry;                  /* halted because a recovery was impossible, which may change */
     uint32_t lost;                     /* how often in a row its marker was found not to fit */
     char fingerprint[ACD_NONCE_BYTES]; /* … and what it must hash to */
     struct acd_slice marker;           /* what Redis must have; owned, empty for none */
@@ -100,7 +101,7 @@ struct acd_worker {
     int64_t look_at_ms;           /* when it is to be compared with Redis' while there is nothing to do */
     uint32_t not_whole;           /* how often in a row Redis was found not to be whole */
     struct acd_recovery recovery; /* under way only within a turn of the loop */
-    int64_t recover_at_ms;        /* one was impossible: not again before */
+    int64_t recover_at_ms;        /* one was impossible: not again before; 0: none was */
     char blamed[256];             /* the topic that refused a message of the last transaction, or "" */
     uint64_t busy[BUSY_MAX];      /* hashes of accounts, or of an app and no account for its admin set */
     uint32_t busy_count;
@@ -224,6 +225,9 @@ void acd_assign_doubt(struct acd_worker *worker);
 void acd_assign_halt(struct acd_worker *worker, struct partition *partition, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Looks at a halted partition again. */
+void acd_assign_unhalt(struct partition *partition);
+
 /* Takes back what was counted against records that this worker leaves alive. */
 void acd_assign_give_up(struct acd_worker *worker);
 
@@ -247,6 +251,9 @@ bool acd_incarnation_check(struct acd_worker *worker);
 
 /* Makes Redis whole: its incarnation is the right one, but what it holds is not. */
 void acd_incarnation_recover(struct acd_worker *worker);
+
+/* Looks again at partitions that are halted because a recovery was impossible, half a minute later. */
+void acd_incarnation_retry(struct acd_worker *worker);
 
 /* Once a second, whether or not there are commands: Redis may have been emptied since. */
 void acd_incarnation_look(struct acd_worker *worker);

@@ -4,8 +4,8 @@
  * acd_arena_reset. Nothing is freed singly. An arena belongs to one thread.
  *
  * Errors: no function here returns NULL. When the system has no memory the arena jumps (longjmp, value 1)
- * to the point that `guard` marks (the start of the batch, where nothing has been written yet), or aborts
- * the process where none is marked, which happens at start-up only.
+ * to the point that `guard` marks, which can be done from any step of a batch: what has been written is found
+ * there as after a crash. Where none is marked, which is so at start-up only, it aborts the process.
  */
 #ifndef ACCOUNTD_ARENA_H
 #define ACCOUNTD_ARENA_H
@@ -29,6 +29,9 @@ struct acd_arena {
 };
 
 void acd_arena_init(struct acd_arena *arena);
+
+/* Ends what is under way, as an allocation that fails does: for memory that is not the arena's. */
+_Noreturn void acd_arena_no_memory(struct acd_arena *arena);
 
 /* Gives everything back; keeps at most ACD_ARENA_KEEP_BYTES for the next batch. */
 void acd_arena_reset(struct acd_arena *arena);

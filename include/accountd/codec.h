@@ -27,10 +27,6 @@ enum acd_encoding acd_codec_choose(struct acd_slice content_type, struct acd_sli
 const char *acd_codec_decode(enum acd_encoding encoding, struct acd_slice bytes, struct acd_arena *arena,
                              struct acd_value *out);
 
-/* To be called once, before threads start: points jansson's allocations of a decoding thread at the arena
- * of the message it decodes. */
-void acd_codec_setup(void);
-
 /* One encoder for both encodings: the caller says how many members or items follow, since MessagePack
  * writes the count first. */
 struct acd_writer {

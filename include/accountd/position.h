@@ -35,7 +35,11 @@ struct acd_slice acd_marker_format(struct acd_arena *arena, const struct acd_mar
 /* False when the text is no marker of this version. The origin borrows from it. */
 bool acd_marker_parse(struct acd_slice text, struct acd_marker *out);
 
-/* Cluster id, group, topic and partition as one text without newlines. */
+/* Cluster id, group and topic as one text without newlines: whose accounts a Redis holds. */
+struct acd_slice acd_deployment_format(struct acd_arena *arena, struct acd_slice cluster,
+                                       struct acd_slice group, struct acd_slice topic);
+
+/* The same with a partition. */
 struct acd_slice acd_origin_format(struct acd_arena *arena, struct acd_slice cluster, struct acd_slice group,
                                    struct acd_slice topic, int32_t partition);
 

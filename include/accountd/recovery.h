@@ -101,6 +101,9 @@ enum acd_recovered acd_recovery_restore(struct acd_recovery *recovery, const str
  * stands. */
 bool acd_recovery_again(struct acd_recovery *recovery, enum acd_store result);
 
+/* Lets the others know that this recovery is under way. False when it is not ours any more. */
+bool acd_recovery_extend(struct acd_recovery *recovery);
+
 /* Polls, so that the group keeps this member, and says what goes on. False: stop. */
 bool acd_recovery_wait(struct acd_recovery *recovery, int timeout_ms);
 

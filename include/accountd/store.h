@@ -52,9 +52,10 @@ enum acd_store acd_store_incarnation(struct acd_store_handle *store, struct acd_
                                      struct acd_slice *out) __attribute__((warn_unused_result));
 
 /* Writes the incarnation into a Redis that has neither one nor any marker. `out` is the one that is there
- * afterwards, empty when markers stand without one. */
+ * afterwards, empty when markers stand without one, or when all of it is another deployment's. */
 enum acd_store acd_store_establish(struct acd_store_handle *store, struct acd_arena *arena,
-                                   struct acd_slice incarnation, int32_t partitions, struct acd_slice *out)
+                                   struct acd_slice incarnation, int32_t partitions,
+                                   struct acd_slice deployment, struct acd_slice *out)
     __attribute__((warn_unused_result));
 
 /* The markers of partitions; absent where there is none. */
@@ -127,14 +128,16 @@ enum acd_store acd_store_attempts(struct acd_store_handle *store, struct acd_are
     __attribute__((warn_unused_result));
 
 /* ---- Recovery. Every call names the token of the recovery, and does nothing (ACD_STORE_FENCED) once another
- * worker has taken it over. Each may be sent again when its answer was lost. */
+ * worker has taken it over. But for acd_store_forget, each may be sent again when its answer was lost. */
 
-/* Takes the recovery over: the incarnation `bad` (empty: none) must still be there and is deleted.
- * ACD_STORE_FENCED: another one is there. ACD_STORE_BUSY: another worker is at it, and said so within
- * ACD_LEASE_MS. */
+/* Takes the recovery over: the incarnation `bad` (empty: none) must still be there and is deleted. `before`
+ * is the token of this worker's last attempt, or "". ACD_STORE_FENCED: another one is there. ACD_STORE_BUSY:
+ * another worker is at it, and said so within ACD_LEASE_MS. ACD_STORE_HALT: the accounts are another
+ * deployment's. */
 #define ACD_LEASE_MS 5000
 enum acd_store acd_store_take(struct acd_store_handle *store, struct acd_arena *arena, struct acd_slice bad,
-                              const char *token) __attribute__((warn_unused_result));
+                              const char *token, const char *before, struct acd_slice deployment)
+    __attribute__((warn_unused_result));
 
 /* A key of ours, as a sweep over all of them found it. */
 struct acd_found {
@@ -148,7 +151,8 @@ struct acd_found {
 enum acd_store acd_store_sweep(struct acd_store_handle *store, struct acd_arena *arena, uint64_t *cursor,
                                struct acd_found **found, uint32_t *count) __attribute__((warn_unused_result));
 
-/* Deletes keys; with none it just says that the recovery is still under way, as every call does. */
+/* Deletes keys; with none it just says that the recovery is still under way, as every call does. With keys it
+ * must not be sent again when its answer was lost: the first one may come late, and find keys made anew. */
 enum acd_store acd_store_forget(struct acd_store_handle *store, struct acd_arena *arena, const char *token,
                                 const struct acd_slice *keys, uint32_t count)
     __attribute__((warn_unused_result));

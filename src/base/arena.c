@@ -18,7 +18,7 @@ struct acd_arena_chunk {
 /* The largest ordinary chunk is just what a reset may keep. */
 #define CHUNK_MAX (ACD_ARENA_KEEP_BYTES - sizeof(struct acd_arena_chunk))
 
-static _Noreturn void out_of_memory(struct acd_arena *arena)
+_Noreturn void acd_arena_no_memory(struct acd_arena *arena)
 {
     if (arena->guard)
         longjmp(*arena->guard, 1);
@@ -30,7 +30,7 @@ static struct acd_arena_chunk *make_chunk(struct acd_arena *arena, size_t capaci
     struct acd_arena_chunk *chunk = malloc(sizeof(*chunk) + capacity);
 
     if (!chunk)
-        out_of_memory(arena);
+        acd_arena_no_memory(arena);
     chunk->capacity = capacity;
     chunk->used = 0;
     arena->allocated += sizeof(*chunk) + capacity;
@@ -117,7 +117,7 @@ void *acd_arena_alloc(struct acd_arena *arena, size_t size)
     void *memory;
 
     if (size > PTRDIFF_MAX / 2)
-        out_of_memory(arena);
+        acd_arena_no_memory(arena);
     size = (size + align - 1) & ~(align - 1);
     if (!chunk || size > chunk->capacity - chunk->used)
         return alloc_in_new_chunk(arena, size);
@@ -132,7 +132,7 @@ void *acd_arena_calloc(struct acd_arena *arena, size_t count, size_t size)
     void *memory;
 
     if (__builtin_mul_overflow(count, size, &bytes))
-        out_of_memory(arena);
+        acd_arena_no_memory(arena);
     memory = acd_arena_alloc(arena, bytes);
     memset(memory, 0, bytes);
     return memory;

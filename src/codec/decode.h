@@ -10,4 +10,7 @@
 const char *acd_json_decode(struct acd_slice bytes, struct acd_arena *arena, struct acd_value *out);
 const char *acd_msgpack_decode(struct acd_slice bytes, struct acd_arena *arena, struct acd_value *out);
 
+/* A key that a map has twice, or the absent slice; in O(n log n), whatever the keys are. */
+struct acd_slice acd_key_twice(const struct acd_member *members, uint32_t count, struct acd_arena *arena);
+
 #endif

@@ -1,183 +1,230 @@
-/* JSON → acd_value, by jansson.
+/* JSON (RFC 8259) → acd_value, straight from the bytes.
  *
- * jansson's tree lives in the arena of the message, like the tree that is made of it: it is never released,
- * and strings borrow from it.
+ * The message is walked once to learn how much memory its tree takes, and read once into exactly that. So the
+ * tree takes at most 12 bytes for each byte of a message (`[0,0,0…`), some 3 of an ordinary one.
  */
+#include "json.h"
+
 #include <assert.h>
-#include <jansson.h>
-#include <stdlib.h>
 
-#include "decode.h"
+#include "accountd/text.h"
 
-#define NEAR_MAX 60 /* bytes of jansson's own words in a reason */
+#define KEY_BYTES_MAX 60 /* of a key in a reason */
 
-/* Whose message this thread is decoding; NULL outside of json_loadb. */
-static _Thread_local struct acd_arena *decoding;
-
-static bool hooked;
-
-static void *take(size_t size)
+bool acd_json_wrong(struct acd_json *json, const unsigned char *at, const char *what)
 {
-    struct acd_arena *arena = decoding;
-    void *memory;
-
-    if (!arena)
-        return malloc(size);
-    /* Without memory the arena jumps out of jansson: the thread must not seem to be decoding after that. */
-    decoding = NULL;
-    memory = acd_arena_alloc(arena, size);
-    decoding = arena;
-    return memory;
-}
-
-/* No tree outlives the decoding it was made in, so what is given back outside of one came from malloc. */
-static void give_back(void *memory)
-{
-    if (!decoding)
-        free(memory);
-}
-
-void acd_codec_setup(void)
-{
-    json_set_alloc_funcs(take, give_back);
-    json_object_seed(0);
-    hooked = true;
-}
-
-/* jansson quotes the input, which may hold anything: a reason is plain text on one line. */
-static struct acd_slice plain(struct acd_arena *arena, const char *text)
-{
-    struct acd_slice copy = acd_slice(text, strnlen(text, NEAR_MAX));
-    char *out = acd_arena_alloc(arena, copy.len);
-
-    for (size_t i = 0; i < copy.len; i++)
-        out[i] = text[i] < ' ' || text[i] > '~' ? '?' : text[i];
-    return acd_slice(out, copy.len);
-}
-
-static const char *reason(struct acd_arena *arena, const json_error_t *error)
-{
-    const char *what;
-
-    switch (json_error_code(error)) {
-    case json_error_stack_overflow:
-        return ACD_TOO_DEEP;
-    case json_error_premature_end_of_input:
-        what = "the JSON ends too early";
-        break;
-    case json_error_end_of_input_expected:
-        what = "something follows the JSON object";
-        break;
-    case json_error_invalid_utf8:
-        what = "the JSON is not valid UTF-8";
-        break;
-    case json_error_duplicate_key:
-        what = "a key of the JSON comes twice in one object";
-        break;
-    case json_error_null_byte_in_key:
-        what = "a key of the JSON holds a NUL";
-        break;
-    case json_error_numeric_overflow:
-        what = "a number of the JSON is larger than a 64 bit integer or a double can be";
-        break;
-    default:
-        return acd_arena_format(arena, "the JSON is wrong at byte %d: %.*s", error->position,
-                                ACD_SLICE_ARGS(plain(arena, error->text)))
+    json->wrong =
+        acd_arena_format(json->arena, "the JSON is wrong at byte %zu: %s", (size_t)(at - json->begin), what)
             .data;
-    }
-    return acd_arena_format(arena, "%s, at byte %d", what, error->position).data;
+    return false;
 }
 
-static const char *convert(json_t *json, struct acd_arena *arena, uint32_t depth, struct acd_value *out);
-
-static const char *convert_array(json_t *json, struct acd_arena *arena, uint32_t depth, struct acd_value *out)
+bool acd_json_expected(struct acd_json *json, const char *what)
 {
-    size_t count = json_array_size(json);
-    struct acd_value *items = acd_arena_alloc(arena, count * sizeof(*items));
+    size_t at = (size_t)(json->at - json->begin);
 
-    *out = (struct acd_value){.kind = ACD_ARRAY, .count = (uint32_t)count, .items = items};
-    for (size_t i = 0; i < count; i++) {
-        const char *wrong = convert(json_array_get(json, i), arena, depth + 1, &items[i]);
-
-        if (wrong)
-            return wrong;
-    }
-    return NULL;
+    if (json->at == json->end)
+        json->wrong = acd_arena_format(json->arena, "the JSON ends too early, at byte %zu", at).data;
+    else if (*json->at > ' ' && *json->at <= '~')
+        json->wrong = acd_arena_format(json->arena, "the JSON is wrong at byte %zu: expected %s, found %c",
+                                       at, what, *json->at)
+                          .data;
+    else
+        json->wrong =
+            acd_arena_format(json->arena, "the JSON is wrong at byte %zu: expected %s, found the byte %02x",
+                             at, what, *json->at)
+                .data;
+    return false;
 }
 
-/* jansson iterates in the order of the message. */
-static const char *convert_object(json_t *json, struct acd_arena *arena, uint32_t depth,
-                                  struct acd_value *out)
+static bool read_value(struct acd_json *json, struct acd_value *out);
+
+/* The next byte that is not blank, or -1 at the end. */
+static int peek(struct acd_json *json)
 {
-    size_t count = json_object_size(json);
-    struct acd_member *members = acd_arena_alloc(arena, count * sizeof(*members));
-    struct acd_member *member = members;
-
-    *out = (struct acd_value){.kind = ACD_MAP, .count = (uint32_t)count, .members = members};
-    for (void *i = json_object_iter(json); i; i = json_object_iter_next(json, i), member++) {
-        const char *wrong = convert(json_object_iter_value(i), arena, depth + 1, &member->value);
-
-        if (wrong)
-            return wrong;
-        member->key = acd_slice(json_object_iter_key(i), json_object_iter_key_len(i));
-    }
-    return NULL;
+    while (json->at < json->end && acd_json_blank(*json->at))
+        json->at++;
+    return json->at < json->end ? *json->at : -1;
 }
 
-/* `depth` is that of the containers around it. */
-static const char *convert(json_t *json, struct acd_arena *arena, uint32_t depth, struct acd_value *out)
+/* Room for one more child of the container that was opened last. */
+static void *add_child(struct acd_json *json, size_t bytes)
 {
-    if ((json_is_object(json) || json_is_array(json)) && depth == ACD_DEPTH_MAX)
-        return ACD_TOO_DEEP;
+    char *child = json->open;
 
-    switch (json_typeof(json)) {
-    case JSON_OBJECT:
-        return convert_object(json, arena, depth, out);
-    case JSON_ARRAY:
-        return convert_array(json, arena, depth, out);
-    case JSON_STRING:
-        *out = (struct acd_value){.kind = ACD_STRING,
-                                  .string = acd_slice(json_string_value(json), json_string_length(json))};
-        break;
-    case JSON_INTEGER:
-        *out = (struct acd_value){.kind = ACD_INT, .integer = json_integer_value(json)};
-        break;
-    case JSON_REAL:
-        *out = (struct acd_value){.kind = ACD_DOUBLE, .number = json_real_value(json)};
-        break;
-    case JSON_TRUE:
-    case JSON_FALSE:
-        *out = (struct acd_value){.kind = ACD_BOOL, .boolean = json_is_true(json)};
-        break;
-    case JSON_NULL:
-        *out = (struct acd_value){.kind = ACD_NULL};
-        break;
-    }
-    return NULL;
+    assert((size_t)(json->closed - json->open) >= bytes);
+    json->open += bytes;
+    return child;
 }
 
-static bool is_object(struct acd_slice bytes)
+/* Moves the children of a container to where they stay, which may overlap. */
+static void *close_container(struct acd_json *json, char *children)
 {
-    size_t blank = 0;
+    size_t bytes = (size_t)(json->open - children);
 
-    while (blank < bytes.len && strchr(" \t\r\n", bytes.data[blank]) && bytes.data[blank])
-        blank++;
-    return blank < bytes.len && bytes.data[blank] == '{';
+    json->open = children;
+    json->closed -= bytes;
+    return memmove(json->closed, children, bytes);
+}
+
+/* Steps over a comma or the closing bracket; `more` tells which. */
+static bool read_separator(struct acd_json *json, int closing, const char *expected, bool *more)
+{
+    int next = peek(json);
+
+    if (next != ',' && next != closing)
+        return acd_json_expected(json, expected);
+    *more = next == ',';
+    json->at++;
+    return true;
+}
+
+static bool read_array(struct acd_json *json, struct acd_value *out)
+{
+    char *children = json->open;
+    uint32_t count = 0;
+    bool more;
+
+    json->at++;
+    more = peek(json) != ']';
+    if (!more)
+        json->at++;
+    for (; more; count++)
+        if (!read_value(json, add_child(json, sizeof(struct acd_value))) ||
+            !read_separator(json, ']', "',' or ']'", &more))
+            return false;
+    *out = (struct acd_value){.kind = ACD_ARRAY, .count = count, .items = close_container(json, children)};
+    return true;
+}
+
+/* The key and the colon after it. */
+static bool read_key(struct acd_json *json, const char *expected, struct acd_slice *key)
+{
+    const unsigned char *start;
+
+    if (peek(json) != '"')
+        return acd_json_expected(json, expected);
+    start = json->at;
+    if (!acd_json_string(json, key))
+        return false;
+    /* A NUL comes as an escape only, and then the key is not where it stands in the message. */
+    if (key->data != (const char *)start + 1 && memchr(key->data, 0, key->len)) {
+        json->wrong = acd_arena_format(json->arena, "a key of the JSON holds a NUL, at byte %zu",
+                                       (size_t)(start - json->begin))
+                          .data;
+        return false;
+    }
+    if (peek(json) != ':')
+        return acd_json_expected(json, "':'");
+    json->at++;
+    return true;
+}
+
+/* A reason is plain text on one line. */
+static bool twice(struct acd_json *json, struct acd_slice key, const unsigned char *start)
+{
+    key.len = acd_utf8_cut(key, KEY_BYTES_MAX);
+    if (acd_text_has_control(key, false))
+        key = acd_slice_str("one with control characters");
+    json->wrong =
+        acd_arena_format(json->arena, "a key of the JSON comes twice in the object at byte %zu: %.*s",
+                         (size_t)(start - json->begin), ACD_SLICE_ARGS(key))
+            .data;
+    return false;
+}
+
+static bool read_map(struct acd_json *json, struct acd_value *out)
+{
+    const char *expected = "a key or '}'";
+    const unsigned char *start = json->at;
+    char *children = json->open;
+    struct acd_slice key;
+    uint32_t count = 0;
+    bool more;
+
+    json->at++;
+    more = peek(json) != '}';
+    if (!more)
+        json->at++;
+    for (; more; count++) {
+        struct acd_member *member = add_child(json, sizeof(*member));
+
+        if (!read_key(json, expected, &member->key) || !read_value(json, &member->value) ||
+            !read_separator(json, '}', "',' or '}'", &more))
+            return false;
+        expected = "a key";
+    }
+    *out = (struct acd_value){.kind = ACD_MAP, .count = count, .members = close_container(json, children)};
+    key = acd_key_twice(out->members, count, json->arena);
+    return !key.data || twice(json, key, start);
+}
+
+static bool read_word(struct acd_json *json, const char *word, struct acd_value value, struct acd_value *out)
+{
+    size_t len = strlen(word);
+
+    if ((size_t)(json->end - json->at) < len || memcmp(json->at, word, len) != 0)
+        return acd_json_expected(json, "true, false or null");
+    json->at += len;
+    *out = value;
+    return true;
+}
+
+/* As deep as the measure has allowed. */
+static bool read_value(struct acd_json *json, struct acd_value *out)
+{
+    switch (peek(json)) {
+    case '"':
+        *out = (struct acd_value){.kind = ACD_STRING};
+        return acd_json_string(json, &out->string);
+    case '{':
+        return read_map(json, out);
+    case '[':
+        return read_array(json, out);
+    case 't':
+        return read_word(json, "true", (struct acd_value){.kind = ACD_BOOL, .boolean = true}, out);
+    case 'f':
+        return read_word(json, "false", (struct acd_value){.kind = ACD_BOOL}, out);
+    case 'n':
+        return read_word(json, "null", (struct acd_value){.kind = ACD_NULL}, out);
+    case '-':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
+        return acd_json_number(json, out);
+    default:
+        return acd_json_expected(json, "a value");
+    }
 }
 
 const char *acd_json_decode(struct acd_slice bytes, struct acd_arena *arena, struct acd_value *out)
 {
-    json_error_t error;
-    json_t *json;
+    const unsigned char *begin = (const unsigned char *)bytes.data;
+    struct acd_json json = {.begin = begin, .at = begin, .end = begin + bytes.len, .arena = arena};
+    const char *wrong;
+    struct acd_json_size size;
 
-    assert(hooked);
-    if (!is_object(bytes))
+    if (peek(&json) != '{')
         return "the value is neither a JSON object nor a MessagePack map";
-
-    decoding = arena;
-    json = json_loadb(bytes.data, bytes.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    decoding = NULL;
-    if (!json)
-        return reason(arena, &error);
-    return convert(json, arena, 0, out);
+    wrong = acd_json_measure(&json, &size);
+    if (wrong)
+        return wrong;
+    json.open = acd_arena_alloc(arena, size.tree + size.text);
+    json.closed = json.open + size.tree;
+    json.text = json.closed;
+    json.text_end = json.text + size.text;
+    if (!read_map(&json, out))
+        return json.wrong;
+    if (peek(&json) != -1)
+        return acd_arena_format(arena, "something follows the JSON object, at byte %zu",
+                                (size_t)(json.at - begin))
+            .data;
+    return NULL;
 }

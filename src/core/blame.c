@@ -89,9 +89,9 @@ struct acd_slice acd_blame_describe(struct acd_blame *blame, const struct acd_va
     case ACD_ARRAY:
         return acd_slice_str("an array");
     case ACD_MAP:
-        return acd_slice_str("a map");
+        break;
     }
-    return acd_slice_str("unknown");
+    return acd_slice_str("a map");
 }
 
 /* What a message calls the place: its key, or "item 3" of the array. */

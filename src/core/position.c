@@ -54,6 +54,13 @@ bool acd_marker_parse(struct acd_slice text, struct acd_marker *out)
     return text.len > 0;
 }
 
+struct acd_slice acd_deployment_format(struct acd_arena *arena, struct acd_slice cluster,
+                                       struct acd_slice group, struct acd_slice topic)
+{
+    return acd_arena_format(arena, "cluster=%.*s topic=%.*s group=%.*s", ACD_SLICE_ARGS(cluster),
+                            ACD_SLICE_ARGS(topic), ACD_SLICE_ARGS(group));
+}
+
 struct acd_slice acd_origin_format(struct acd_arena *arena, struct acd_slice cluster, struct acd_slice group,
                                    struct acd_slice topic, int32_t partition)
 {

@@ -112,8 +112,10 @@ void acd_ctl_client_close(struct acd_ctl_client *client)
         (void)rd_kafka_purge(client->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         (void)rd_kafka_flush(client->producer, CLOSE_MS);
     }
-    /* The clients are not destroyed: librdkafka may sleep for a second in that, and the program ends now
-     * anyway. */
+    /* librdkafka's clients are not destroyed, since it may sleep for a second in that, and the program ends
+     * now anyway. Until then what they were given is theirs. */
+    if (!client->consumer)
+        free(client);
 }
 
 struct acd_slice acd_ctl_header(const rd_kafka_message_t *message, const char *name)

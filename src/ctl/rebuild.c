@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "accountd/clock.h"
-#include "accountd/codec.h"
 #include "accountd/log.h"
 #include "accountd/recovery.h"
 #include "accountd/topics.h"
@@ -128,6 +127,10 @@ static enum acd_ctl_exit look(struct rebuild *rebuild, struct acd_slice *present
     struct acd_committed announced;
 
     acd_arena_reset(&rebuild->arena);
+    if (!acd_store_connected(rebuild->store) && acd_store_connect(rebuild->store) != ACD_STORE_OK) {
+        acd_ctl_error("Redis: %s", acd_store_error(rebuild->store));
+        return ACD_CTL_UNREACHABLE;
+    }
     if (acd_consumer_announced(rebuild->consumer, &rebuild->arena, &announced)) {
         acd_ctl_error("Kafka: %s", acd_consumer_error(rebuild->consumer));
         return ACD_CTL_UNREACHABLE;
@@ -208,7 +211,6 @@ enum acd_ctl_exit acd_ctl_rebuild(const struct acd_settings *settings, const str
         return ACD_CTL_FAILED;
     }
     acd_log_setup(ACD_LOG_WARNING, ACD_LOG_TEXT);
-    acd_codec_setup();
     rebuild->settings = settings;
     rebuild->args = args;
     rebuild->deadline_ms = acd_clock_ms() + args->timeout_ms;

@@ -36,6 +36,30 @@ struct acd_changelog {
     char error[256];
 };
 
+/* What the protocol asks for in place of a time. */
+#define FIRST_OFFSET (-2)
+#define END_OFFSET   (-1)
+
+/* One question for all partitions: asked one by one, a changelog of many would take seconds. */
+static rd_kafka_resp_err_t ask_offsets(rd_kafka_t *rk, struct acd_changelog *changelog, int64_t what)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(changelog->count);
+    rd_kafka_resp_err_t failure;
+
+    for (int32_t i = 0; i < changelog->count; i++)
+        rd_kafka_topic_partition_list_add(list, changelog->topic, i)->offset = what;
+    failure = rd_kafka_offsets_for_times(rk, list, ASK_TIMEOUT_MS);
+    for (int32_t i = 0; i < changelog->count && !failure; i++) {
+        struct place *place = &changelog->places[i];
+
+        failure = list->elems[i].err;
+        *(what == END_OFFSET ? &place->end : &place->first) = list->elems[i].offset;
+        place->next = place->first;
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return failure;
+}
+
 /* The ends must be those of the log: a client that reads committed records only is told where the first open
  * transaction begins. So a second client asks. */
 static rd_kafka_resp_err_t ask_bounds(struct acd_changelog *changelog, const struct acd_settings *settings,
@@ -51,13 +75,9 @@ static rd_kafka_resp_err_t ask_bounds(struct acd_changelog *changelog, const str
         rd_kafka_conf_destroy(conf);
         return RD_KAFKA_RESP_ERR__FAIL;
     }
-    for (int32_t i = 0; i < changelog->count && !failure; i++) {
-        struct place *place = &changelog->places[i];
-
-        failure = rd_kafka_query_watermark_offsets(rk, changelog->topic, i, &place->first, &place->end,
-                                                   ASK_TIMEOUT_MS);
-        place->next = place->first;
-    }
+    failure = ask_offsets(rk, changelog, FIRST_OFFSET);
+    if (!failure)
+        failure = ask_offsets(rk, changelog, END_OFFSET);
     if (failure)
         snprintf(error, error_bytes, "bounds of topic %s: %s", changelog->topic, rd_kafka_err2str(failure));
     rd_kafka_destroy(rk);
@@ -73,6 +93,8 @@ static int ask_partitions(struct acd_changelog *changelog, char *error, size_t e
     if (!failure && metadata->topic_cnt == 1) {
         failure = metadata->topics[0].err;
         changelog->count = metadata->topics[0].partition_cnt;
+        if (!failure && changelog->count == 0)
+            failure = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     }
     if (metadata)
         rd_kafka_metadata_destroy(metadata);
@@ -170,7 +192,8 @@ static bool take(struct acd_changelog *changelog, rd_kafka_message_t *message, s
     if (message->err && message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         /* What librdkafka mends by itself comes again as records; a log that was cut does not. */
         acd_log(ACD_LOG_WARNING, "kafka: changelog: %s", rd_kafka_message_errstr(message));
-        if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
+        if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+            message->err == RD_KAFKA_RESP_ERR__BAD_MSG || message->err == RD_KAFKA_RESP_ERR__BAD_COMPRESSION)
             snprintf(changelog->error, sizeof(changelog->error), "%s", rd_kafka_message_errstr(message));
         return false;
     }
@@ -181,8 +204,10 @@ static bool take(struct acd_changelog *changelog, rd_kafka_message_t *message, s
             place->next = message->offset;
         return false;
     }
-    if (message->offset >= place->end)
+    if (message->offset >= place->end) {
+        place->next = place->end;
         return false;
+    }
     place->next = message->offset + 1;
     *record = (struct acd_record){.partition = message->partition,
                                   .offset = message->offset,

@@ -88,6 +88,10 @@ struct acd_producer *acd_producer_open(const struct acd_settings *settings, cons
     producer->commands = strdup(settings->kafka.commands);
     producer->changelog = strdup(settings->kafka.changelog);
     producer->changelog_ends = calloc(CHANGELOG_PARTS_MAX, sizeof(*producer->changelog_ends));
+    if (!producer->commands || !producer->changelog || !producer->changelog_ends) {
+        snprintf(error, error_bytes, "no memory");
+        goto fail;
+    }
     conf = producer_conf(settings, transactional_id, producer);
     producer->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, error_bytes);
     if (!producer->rk) {
@@ -176,12 +180,12 @@ static bool again(rd_kafka_error_t *error, int64_t deadline)
     return true;
 }
 
-static rd_kafka_error_t *send_offsets(struct acd_producer *producer, const struct acd_group *group,
-                                      const struct acd_offset *offsets, uint32_t count)
+/* The offsets with their tokens; librdkafka frees these with the list. NULL without memory: an offset without
+ * its token would pass for one that somebody else has set. */
+static rd_kafka_topic_partition_list_t *offset_list(const struct acd_producer *producer,
+                                                    const struct acd_offset *offsets, uint32_t count)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
-    int64_t deadline = acd_clock_ms() + STEP_DEADLINE_MS;
-    rd_kafka_error_t *error;
 
     for (uint32_t i = 0; i < count; i++) {
         rd_kafka_topic_partition_t *item =
@@ -189,14 +193,25 @@ static rd_kafka_error_t *send_offsets(struct acd_producer *producer, const struc
 
         item->offset = offsets[i].next;
         item->metadata = malloc(offsets[i].token.len);
-        item->metadata_size = item->metadata ? offsets[i].token.len : 0;
-        if (item->metadata)
-            memcpy(item->metadata, offsets[i].token.data, offsets[i].token.len);
+        if (!item->metadata) {
+            rd_kafka_topic_partition_list_destroy(list);
+            return NULL;
+        }
+        item->metadata_size = offsets[i].token.len;
+        memcpy(item->metadata, offsets[i].token.data, offsets[i].token.len);
     }
+    return list;
+}
+
+static rd_kafka_error_t *send_offsets(struct acd_producer *producer, const struct acd_group *group,
+                                      rd_kafka_topic_partition_list_t *list)
+{
+    int64_t deadline = acd_clock_ms() + STEP_DEADLINE_MS;
+    rd_kafka_error_t *error;
+
     do
         error = rd_kafka_send_offsets_to_transaction(producer->rk, list, group->metadata, STEP_DEADLINE_MS);
     while (error && again(error, deadline));
-    rd_kafka_topic_partition_list_destroy(list);
     return error;
 }
 
@@ -274,24 +289,44 @@ static enum acd_publish commit(struct acd_producer *producer)
     return error ? give_up(producer, "commit", error) : ACD_PUBLISHED;
 }
 
+/* Begins the transaction with its offsets. ACD_PUBLISHED: so far. */
+static enum acd_publish begin(struct acd_producer *producer, const struct acd_group *group,
+                              const struct acd_offset *offsets, uint32_t count)
+{
+    rd_kafka_topic_partition_list_t *list = offset_list(producer, offsets, count);
+    enum acd_publish result = ACD_PUBLISHED;
+    rd_kafka_error_t *error;
+
+    if (!list) {
+        snprintf(producer->error, sizeof(producer->error), "no memory");
+        return ACD_PUBLISH_AGAIN;
+    }
+    error = rd_kafka_begin_transaction(producer->rk);
+    if (error) {
+        take_error(producer, "begin", error);
+        result = ACD_PUBLISH_LOST;
+    } else {
+        error = send_offsets(producer, group, list);
+        if (error)
+            result = give_up(producer, "offsets", error);
+    }
+    rd_kafka_topic_partition_list_destroy(list);
+    return result;
+}
+
 enum acd_publish acd_producer_publish(struct acd_producer *producer, const struct acd_group *group,
                                       const struct acd_offset *offsets, uint32_t offset_count,
                                       const struct acd_outgoing *messages, uint32_t message_count)
 {
     rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
-    rd_kafka_error_t *error;
+    enum acd_publish begun;
 
     producer->blamed[0] = '\0';
     for (uint32_t i = 0; i < message_count; i++)
         handle_of(producer, messages[i].topic);
-    error = rd_kafka_begin_transaction(producer->rk);
-    if (error) {
-        take_error(producer, "begin", error);
-        return ACD_PUBLISH_LOST;
-    }
-    error = send_offsets(producer, group, offsets, offset_count);
-    if (error)
-        return give_up(producer, "offsets", error);
+    begun = begin(producer, group, offsets, offset_count);
+    if (begun != ACD_PUBLISHED)
+        return begun;
     for (uint32_t i = 0; i < message_count && !failure; i++) {
         failure = send_message(producer, &messages[i]);
         if (!failure)

@@ -165,6 +165,7 @@ static const char *config_value(const rd_kafka_ConfigResource_t *resource, const
 /* A topic's settings as far as they matter; what the broker does not tell stays as it was. */
 struct topic_settings {
     bool compacted;
+    bool deletes;          /* also by age or size */
     long long message_max; /* bytes */
 };
 
@@ -188,6 +189,8 @@ static void ask_settings(struct acd_topics *topics, const char *topic, struct to
 
         if (policy)
             out->compacted = strstr(policy, "compact") != NULL;
+        if (policy)
+            out->deletes = strstr(policy, "delete") != NULL;
         if (largest)
             out->message_max = atoll(largest);
     } else if (event) {
@@ -207,7 +210,7 @@ static enum acd_check check_settings(struct acd_topics *topics, char *error, siz
     const struct acd_settings *settings = topics->settings;
     const char *const written[] = {settings->kafka.changelog, settings->kafka.replies,
                                    settings->kafka.exports, settings->kafka.dead_letters};
-    struct topic_settings found = {false, ACD_MESSAGE_MAX};
+    struct topic_settings found = {false, true, ACD_MESSAGE_MAX};
 
     ask_settings(topics, settings->kafka.commands, &found);
     if (found.compacted) {
@@ -218,13 +221,13 @@ static enum acd_check check_settings(struct acd_topics *topics, char *error, siz
         return ACD_CHECK_REFUSE;
     }
     for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
-        found = (struct topic_settings){true, ACD_MESSAGE_MAX};
+        found = (struct topic_settings){true, false, ACD_MESSAGE_MAX};
         ask_settings(topics, written[i], &found);
-        if (i == 0 && !found.compacted) {
-            snprintf(
-                error, error_bytes,
-                "topic %s is not compacted, so accounts would be lost from it: set cleanup.policy=compact",
-                written[i]);
+        if (i == 0 && (!found.compacted || found.deletes)) {
+            snprintf(error, error_bytes,
+                     "topic %s is not only compacted, so accounts would be lost from it: set "
+                     "cleanup.policy=compact",
+                     written[i]);
             return ACD_CHECK_REFUSE;
         }
         if (found.message_max < ACD_MESSAGE_MAX) {

@@ -80,7 +80,7 @@ static enum acd_recovered kafka_failed(struct acd_recovery *recovery)
 }
 
 /* Lets the others know that this recovery is under way. */
-static bool extend(struct acd_recovery *recovery)
+bool acd_recovery_extend(struct acd_recovery *recovery)
 {
     enum acd_store result;
 
@@ -96,14 +96,24 @@ static enum acd_recovered take(struct acd_recovery *recovery, struct acd_slice b
 {
     enum acd_store result;
 
+    char before[ACD_NONCE_BYTES];
+    const struct acd_settings *settings = recovery->settings;
+    struct acd_slice deployment =
+        acd_deployment_format(&recovery->arena, acd_slice_str(recovery->cluster),
+                              acd_slice_str(settings->kafka.group), acd_slice_str(settings->kafka.commands));
+
+    memcpy(before, recovery->token, sizeof(before));
     acd_nonce(recovery->token);
     recovery->incarnation =
         acd_arena_format(&recovery->arena, "%s %s", acd_store_identity(recovery->store), recovery->token);
     do
-        result = acd_store_take(recovery->store, &recovery->arena, bad, recovery->token);
+        result = acd_store_take(recovery->store, &recovery->arena, bad, recovery->token, before, deployment);
     while (acd_recovery_again(recovery, result));
     if (result == ACD_STORE_OK)
         return ACD_RECOVERED;
+    if (result == ACD_STORE_HALT)
+        return acd_recovery_impossible(recovery, "Redis cannot be restored: %s",
+                                       acd_store_error(recovery->store));
     if (result == ACD_STORE_BUSY)
         acd_recovery_report(recovery, "another worker is restoring Redis");
     return acd_recovery_failed(recovery, result);
@@ -120,11 +130,11 @@ static enum acd_recovered barrier(struct acd_recovery *recovery)
             return ACD_RECOVERY_AGAIN;
         if (acd_clock_ms() < extend_at)
             continue;
-        if (!extend(recovery))
+        if (!acd_recovery_extend(recovery))
             return ACD_RECOVERY_AGAIN;
         extend_at = acd_clock_ms() + ACD_LEASE_MS / 4;
     }
-    return extend(recovery) ? ACD_RECOVERED : ACD_RECOVERY_AGAIN;
+    return acd_recovery_extend(recovery) ? ACD_RECOVERED : ACD_RECOVERY_AGAIN;
 }
 
 /* What one look at all partitions found. */
@@ -164,9 +174,13 @@ static enum acd_recovered read_offsets(struct acd_recovery *recovery, struct loo
     look->markers = acd_arena_calloc(&recovery->arena, (size_t)look->count, sizeof(*look->markers));
     for (int32_t i = 0; i < look->count; i++)
         look->ids[i] = i;
+    /* Each of these questions may take long. */
     if (acd_consumer_committed(recovery->consumer, &recovery->arena, look->ids, (uint32_t)look->count,
-                               look->committed) ||
-        acd_consumer_announced(recovery->consumer, &recovery->arena, &announced))
+                               look->committed))
+        return kafka_failed(recovery);
+    if (!acd_recovery_extend(recovery))
+        return ACD_RECOVERY_AGAIN;
+    if (acd_consumer_announced(recovery->consumer, &recovery->arena, &announced))
         return kafka_failed(recovery);
     if (!announced.exists || !acd_slice_equal(announced.metadata, recovery->incarnation))
         return ACD_RECOVERY_AGAIN;
@@ -187,14 +201,25 @@ static enum acd_recovered judge(struct acd_recovery *recovery, struct look *look
         acd_origin_format(&recovery->arena, acd_slice_str(recovery->cluster),
                           acd_slice_str(settings->kafka.group), acd_slice_str(settings->kafka.commands), id);
     struct acd_marker marker;
+    struct acd_slice outbox;
+    enum acd_standing standing;
+    enum acd_store result = ACD_STORE_OK;
 
     if (text.data && (!acd_marker_parse(text, &marker) || !acd_slice_equal(marker.origin, origin)))
         return acd_recovery_impossible(recovery,
                                        "Redis holds another deployment's data: partition %d has %.*s", id,
                                        ACD_SLICE_ARGS(text));
-    if (acd_standing(&look->committed[id], text.data ? &marker : NULL) == ACD_STANDING_LOST)
+    standing = acd_standing(&look->committed[id], text.data ? &marker : NULL);
+    if (standing == ACD_STANDING_LOST)
         look->lost |= look->committed[id].exists;
-    return ACD_RECOVERED;
+    if (standing != ACD_STANDING_PENDING)
+        return ACD_RECOVERED;
+    do
+        result = acd_store_outbox(recovery->store, &recovery->arena, id, text, &outbox);
+    while (acd_recovery_again(recovery, result));
+    /* Applied, and what to answer is gone: decided again after a restore. */
+    look->lost |= result == ACD_STORE_OK && !outbox.data;
+    return result == ACD_STORE_OK ? ACD_RECOVERED : acd_recovery_failed(recovery, result);
 }
 
 static enum acd_recovered read_markers(struct acd_recovery *recovery, struct look *look)
@@ -213,24 +238,39 @@ static enum acd_recovered read_markers(struct acd_recovery *recovery, struct loo
     return step;
 }
 
+/* Where a partition goes on whose offset Kafka does not know: -1 for at the beginning, because nothing of it
+ * was answered yet; else a marker that fits nothing keeps it from that, and says where it was. */
+static int64_t forgotten_at(const struct acd_recovery *recovery, struct acd_slice text, int32_t id)
+{
+    struct acd_marker old;
+    bool known = text.data && acd_marker_parse(text, &old);
+    bool seen = id < acd_changelog_partitions(recovery->changelog) && recovery->seen[id] > 0;
+
+    if (!seen && (!known || strcmp(old.before, ACD_NO_NONCE) == 0))
+        return -1;
+    return known ? old.next : 0;
+}
+
 /* The marker of a partition after a restore: the batch that was answered last is the one that was applied
- * last. Where Kafka has forgotten the offset of a partition that commands came through, a marker that fits
- * nothing keeps it from starting at the beginning. */
+ * last. */
 static struct acd_slice marker_after(struct acd_recovery *recovery, const struct look *look, int32_t id)
 {
     const struct acd_settings *settings = recovery->settings;
     const struct acd_committed *committed = &look->committed[id];
-    bool used =
-        look->markers[id].data || (id < acd_changelog_partitions(recovery->changelog) && recovery->seen[id]);
     struct acd_marker marker = {.last = -1, .fingerprint = ACD_NO_NONCE};
     struct acd_token token;
 
-    if (committed->exists ? !acd_token_parse(committed->metadata, &token) : !used)
-        return acd_slice(NULL, 0);
-    if (!committed->exists)
+    if (committed->exists) {
+        marker.next = committed->offset;
+        if (!acd_token_parse(committed->metadata, &token))
+            return acd_slice(NULL, 0);
+    } else {
+        marker.next = forgotten_at(recovery, look->markers[id], id);
         acd_nonce(token.nonce);
-    marker.from = committed->exists ? committed->offset : 0;
-    marker.next = marker.from;
+        if (marker.next < 0)
+            return acd_slice(NULL, 0);
+    }
+    marker.from = marker.next;
     memcpy(marker.nonce, token.nonce, sizeof(marker.nonce));
     memcpy(marker.before, token.nonce, sizeof(marker.before));
     marker.origin =

@@ -24,6 +24,8 @@ static enum acd_recovered open_changelog(struct acd_recovery *recovery)
     char error[256] = "no memory";
 
     recovery->changelog = acd_changelog_open(recovery->settings, error, sizeof(error));
+    if (!acd_recovery_extend(recovery))
+        return ACD_RECOVERY_AGAIN;
     if (recovery->changelog) {
         recovery->seen = acd_arena_calloc(
             &recovery->arena, (size_t)acd_changelog_partitions(recovery->changelog), sizeof(*recovery->seen));
@@ -98,9 +100,11 @@ static enum acd_recovered forget(struct acd_recovery *recovery, struct acd_arena
     for (uint32_t i = 0; i < count; i++)
         if (unwanted(recovery, &found[i]))
             keys[key_count++] = found[i].key;
+    /* Never sent again when the answer was lost: it may come late, and delete what was made anew since. The
+     * next attempt has another token, and that stops it. */
     do
         result = acd_store_forget(recovery->store, arena, recovery->token, keys, key_count);
-    while (acd_recovery_again(recovery, result));
+    while (result == ACD_STORE_LATER && acd_recovery_again(recovery, result));
     return result == ACD_STORE_OK ? ACD_RECOVERED : acd_recovery_failed(recovery, result);
 }
 

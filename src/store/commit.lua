@@ -217,12 +217,23 @@ local function note(_, args)
     return {'ok'}
 end
 
--- Makes a Redis that accountd has never used its own. Arguments: prefix, incarnation, number of partitions.
--- Answers the incarnation that there is afterwards; '' where there are markers, or a recovery, without one.
+-- True when the accounts are another deployment's: of another Kafka, consumer group or command topic.
+local function is_foreign(prefix, deployment)
+    local owner = redis.call('GET', prefix .. 'accountd:deployment')
+
+    return owner and owner ~= deployment
+end
+
+-- Makes a Redis that accountd has never used its own. Arguments: prefix, incarnation, number of partitions, deployment.
+-- Answers the incarnation that there is afterwards; '' where there are markers, or a recovery, without one, and where
+-- all of it is another deployment's.
 local function establish(_, args)
     local key = args[1] .. 'accountd:incarnation'
     local present = redis.call('GET', key)
 
+    if is_foreign(args[1], args[4]) then
+        return ''
+    end
     if present then
         return present
     end
@@ -235,6 +246,7 @@ local function establish(_, args)
         end
     end
     redis.call('SET', key, args[2])
+    redis.call('SET', args[1] .. 'accountd:deployment', args[4])
     return args[2]
 end
 
@@ -319,21 +331,26 @@ local function in_recovery(prefix, token)
     return true
 end
 
--- Takes the recovery over. Arguments: prefix, the incarnation that was found bad ('' for none), the token and its
--- lease in milliseconds. Answers ok; fenced when there is another incarnation; busy when another worker is at it.
+-- Takes the recovery over. Arguments: prefix, the incarnation that was found bad ('' for none), the token, its lease in
+-- milliseconds, the token that this worker had before ('' for none) and the deployment. Answers ok; an error when the
+-- accounts are another deployment's; fenced when there is another incarnation; busy when another worker is at it.
 local function take(_, args)
     local prefix, lease = args[1], tonumber(args[4])
     local held = redis.call('HMGET', prefix .. 'accountd:recovery', 'token', 'until')
 
     if held[1] ~= args[3] then
-        local left = held[1] and held[2] - now_ms() or 0
+        local left = held[1] and held[1] ~= args[5] and held[2] - now_ms() or 0
 
-        if (redis.call('GET', prefix .. 'accountd:incarnation') or '') ~= args[2] then
+        if is_foreign(prefix, args[6]) then
+            return redis.error_reply('FOREIGN it holds the accounts of another deployment: ' ..
+                redis.call('GET', prefix .. 'accountd:deployment'))
+        elseif (redis.call('GET', prefix .. 'accountd:incarnation') or '') ~= args[2] then
             return 'fenced'
         elseif left > 0 and left <= lease then
             return 'busy'
         end
         redis.call('DEL', prefix .. 'accountd:incarnation')
+        redis.call('SET', prefix .. 'accountd:deployment', args[6])
     end
     extend_recovery(prefix, args[3], lease)
     return 'ok'

@@ -29,7 +29,7 @@ static enum acd_store call(struct acd_store_handle *store, struct acd_arena *are
 }
 
 enum acd_store acd_store_take(struct acd_store_handle *store, struct acd_arena *arena, struct acd_slice bad,
-                              const char *token)
+                              const char *token, const char *before, struct acd_slice deployment)
 {
     struct acd_args args;
 
@@ -37,6 +37,8 @@ enum acd_store acd_store_take(struct acd_store_handle *store, struct acd_arena *
     acd_args_add(&args, bad);
     acd_args_str(&args, token);
     acd_args_int(&args, ACD_LEASE_MS);
+    acd_args_str(&args, before);
+    acd_args_add(&args, deployment);
     return call(store, arena, &args);
 }
 
@@ -95,7 +97,8 @@ static bool read_key(const struct acd_store_handle *store, struct acd_slice key,
     if (!takes_front(&rest, store->settings->redis.key_prefix))
         return false;
     if (takes_front(&rest, "accountd:"))
-        return !acd_slice_is(rest, "incarnation") && !acd_slice_is(rest, "recovery");
+        return !acd_slice_is(rest, "incarnation") && !acd_slice_is(rest, "recovery") &&
+               !acd_slice_is(rest, "deployment");
     account = takes_front(&rest, "acct:{");
     if (!account && !takes_front(&rest, "accounts:{") && !takes_front(&rest, "admins:{") &&
         !takes_front(&rest, "deleted:{"))

@@ -153,18 +153,24 @@ static enum acd_store load_functions(struct acd_store_handle *store, struct acd_
 enum acd_store acd_store_connect(struct acd_store_handle *store)
 {
     struct acd_arena arena;
+    char before[sizeof(store->identity)];
     enum acd_store result = acd_redis_connect(&store->redis, store->settings);
 
     store->guarded = false;
     if (result != ACD_STORE_OK)
         return result;
     acd_arena_init(&arena);
+    memcpy(before, store->identity, sizeof(before));
     result = read_identity(store, &arena);
     if (result == ACD_STORE_OK)
         result = load_functions(store, &arena);
     acd_arena_free(&arena);
-    if (result != ACD_STORE_OK)
-        acd_redis_close(&store->redis);
+    if (result == ACD_STORE_OK)
+        return ACD_STORE_OK;
+    /* A Redis that tells its identity and then goes on loading is not connected: the try that succeeds must
+     * see that the identity is another one. */
+    memcpy(store->identity, before, sizeof(before));
+    acd_redis_close(&store->redis);
     return result;
 }
 
@@ -216,13 +222,15 @@ enum acd_store acd_store_incarnation(struct acd_store_handle *store, struct acd_
 }
 
 enum acd_store acd_store_establish(struct acd_store_handle *store, struct acd_arena *arena,
-                                   struct acd_slice incarnation, int32_t partitions, struct acd_slice *out)
+                                   struct acd_slice incarnation, int32_t partitions,
+                                   struct acd_slice deployment, struct acd_slice *out)
 {
     struct acd_args args;
 
     acd_store_function(store, arena, &args, "FCALL", "establish");
     acd_args_add(&args, incarnation);
     acd_args_int(&args, partitions);
+    acd_args_add(&args, deployment);
     return call_for_string(store, arena, &args, out);
 }
 

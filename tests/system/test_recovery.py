@@ -2,6 +2,7 @@
 Redis holds is what the replies said."""
 
 import random
+import signal
 import subprocess
 import time
 
@@ -12,6 +13,7 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from client import Poster
 from daemon import QUICK
 from generator import SMALL, Load, answered, check_everything, wait_until_it_works
+from proxy import Proxy
 from servers import BUILD, wait_for
 
 pytestmark = pytest.mark.long
@@ -297,3 +299,96 @@ def test_partitions_added_while_running(world):
     here.check_redis()
     assert here.ask({**CREATE, "account": "far"}, partition=2).code == "account_exists"
     here.daemons[0].stop()
+
+
+def test_a_call_of_the_recovery_that_comes_late(world):
+    """The call that empties the indexes is lost on the way, and arrives when they are full again."""
+    here = world(partitions=2)
+    fill(here)
+    here.daemons[0].stop()
+    here.redis.delete("accountd:marker:0")
+    proxy = Proxy(here.redis_server.port)
+    lost = []
+
+    def at_finish(connection):
+        proxy.needle = None
+        late, call = lost[0]
+        late.server.sendall(call)
+        late.await_answer()
+
+    def at_forget(connection):
+        call, connection.held = connection.held, b""
+        lost.append((connection, call))
+        proxy.step_in(b"_finish", at_finish)
+        connection.cut_client()
+
+    proxy.step_in(b"accounts:{demo}", at_forget)
+    daemon = here.daemon(redis={"port": proxy.port})
+    assert len(lost) == 1 and proxy.needle is None, f"the proxy did not see the calls\n{here.logs()}"
+    here.check_redis()
+    check_all(here)
+    daemon.stop()
+    proxy.close()
+
+
+def test_a_new_group_does_not_adopt_the_redis_of_another(world):
+    theirs = world(partitions=1)
+    theirs.ask({**CREATE, "account": "precious"})
+    theirs.daemons[0].stop()
+    ours = world(partitions=2, start=False)
+    mistaken = ours.daemon(start=False, redis={"port": theirs.redis_server.port})
+    mistaken.start(ready=False)
+    ours.post({"op": "delete", "app": "demo", "account": "precious"}, partition=1)
+    ours.poster.flush()
+    wait_for(ours.logs, lambda: "another accountd" in mistaken.http("/readyz")[1], 30)
+    assert theirs.redis.exists("acct:{demo}:precious")
+    mistaken.stop()
+
+
+def test_a_first_batch_that_was_not_answered_before_the_restore(world):
+    here = world(partitions=2, settings={"worker": {"threads": 1}}, start=False)
+    proxy = Proxy(here.redis_server.port)
+    daemon = here.daemon(redis={"port": proxy.port})
+    here.ask({**CREATE, "account": "a"}, partition=0)
+
+    def act(connection):
+        proxy.needle = None
+        daemon.send(signal.SIGSTOP)
+        call, connection.held = connection.held, b""
+        connection.server.sendall(call)
+
+    proxy.step_in(b"pending", act)
+    record = here.post({**CREATE, "account": "pending"}, partition=1)
+    here.poster.flush()
+    wait_for("the commit", lambda: here.redis.exists("accountd:marker:1"), 15)
+    daemon.kill()
+    rebuild(here, "--force")
+    daemon.start()
+    assert here.check(record, 30).reply["revision"] == 1
+    check_all(here)
+    daemon.stop()
+    proxy.close()
+
+
+def test_a_recovery_that_was_impossible_is_tried_again(world):
+    """Half a minute later, once somebody has mended what was wrong."""
+    here = world(partitions=2)
+    daemon = here.daemons[0]
+    fill(here)
+    here.redis.set("accountd:deployment", "somebody else's")
+    here.redis.delete("accountd:incarnation")
+    halted(here, "another deployment")
+    here.redis.delete("accountd:deployment")
+    daemon.wait_ready(60)
+    assert metric(daemon, "accountd_halted_partitions") == 0
+    check_all(here)
+    daemon.stop()
+
+
+def test_a_changelog_that_deletes_by_age_is_refused(world):
+    here = world(partitions=1, start=False)
+    set_policy(here, "compact,delete")
+    daemon = here.daemon(start=False)
+    daemon.start(ready=False)
+    assert daemon.process.wait(30) == 78
+    assert "cleanup.policy=compact" in daemon.log()

@@ -133,8 +133,10 @@ static const struct step custom[] = {
      NULL, NULL},
     {"{'op':'edit','account':'a','profile':{'custom':{'x':'1','aa':null}}}", "ok a:ok@2*", NULL, NULL},
     {"{'op':'edit','account':'a','profile':{'custom':{'x':'1','nothere':null}}}", "ok a:ok@2", NULL, NULL},
+    {"{'op':'edit','account':'a','profile':{'custom':{'x':null,'w':'1'}}}", "ok a:ok@3*", NULL, NULL},
+    {"{'op':'edit','account':'a','profile':{'custom':{'w':'2'}}}", "ok a:ok@4*", NULL, NULL},
     {"{'op':'create','account':'b','profile':{'custom':{'z':'1','Z':'2','zz':'3','y':null}}}", "ok b:ok@1*",
-     "b", "general@1 7000/7000 custom.Z=2 custom.z=1 custom.zz=3"},
+     "b", "general@1 9000/9000 custom.Z=2 custom.z=1 custom.zz=3"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -260,6 +262,28 @@ static void test_needs_admins(void **unused)
     acd_arena_free(&arena);
 }
 
+/* A set of admins that other hands have emptied: deleting the admin that is left does not count below
+ * nothing. */
+static void test_admins_below_nothing(void **unused)
+{
+    static const struct acd_account admin = {.exists = true, .type = ACD_ADMIN, .revision = 1};
+    struct acd_arena arena;
+    struct acd_state state;
+    struct acd_command command;
+    struct acd_answer answer;
+
+    acd_arena_init(&arena);
+    acd_state_init(&state, &arena, 8);
+    acd_state_entry(&state, acd_slice_str(APP), acd_slice_str("a"))->current = &admin;
+    test_command(&arena, "{'op':'delete','app':'demo','account':'a'}", &policy, &command);
+    load(&state, &command);
+    answer = acd_apply(&state, &command, &policy, 1);
+    assert_string_equal(test_answer_text(&arena, &answer), "ok a:ok@2*");
+    assert_int_equal(acd_state_app(&state, acd_slice_str(APP))->admins, 0);
+    assert_true(acd_state_app(&state, acd_slice_str(APP))->admins_touched);
+    acd_arena_free(&arena);
+}
+
 static void test_messages(void **unused)
 {
     struct acd_arena arena;
@@ -289,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_custom),
         cmocka_unit_test(test_records_stay),
         cmocka_unit_test(test_needs_admins),
+        cmocka_unit_test(test_admins_below_nothing),
         cmocka_unit_test(test_messages),
     };
 

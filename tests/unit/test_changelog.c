@@ -59,7 +59,8 @@ static void a_deleted_account_keeps_its_revision(void **state)
 #define RECORD(type, times, profile)                                                                         \
     "{\"app\":\"demo\",\"account\":\"a\",\"type\":\"" type "\",\"revision\":1," times                        \
     ",\"profile\":" profile "}"
-#define TIMES "\"created_at\":\"2026-01-02T03:04:05.006Z\",\"updated_at\":\"2026-01-02T03:04:05.006Z\""
+#define CREATED "\"created_at\":\"2026-01-02T03:04:05.006Z\""
+#define TIMES   CREATED ",\"updated_at\":\"2026-01-02T03:04:05.006Z\""
 
 static void what_is_no_record_is_refused(void **state)
 {
@@ -72,6 +73,14 @@ static void what_is_no_record_is_refused(void **state)
         "{\"app\":\"demo\",\"account\":\"a\",\"revision\":0,\"deleted\":true}",
         "{\"app\":\"demo\",\"account\":\"a\",\"revision\":1,\"deleted\":false}",
         "{\"app\":1,\"account\":\"a\",\"revision\":1,\"deleted\":true}",
+        "{\"app\":\"demo\",\"account\":[],\"revision\":1,\"deleted\":true}",
+        "{\"app\":\"demo\",\"account\":\"a\",\"revision\":\"1\",\"deleted\":true}",
+        "{\"app\":\"demo\",\"account\":\"a\",\"revision\":1,\"deleted\":1}",
+        "{\"app\":\"demo\",\"account\":\"a\",\"revision\":1," TIMES ",\"profile\":{}}",
+        "{\"app\":\"demo\",\"account\":\"a\",\"type\":\"general\",\"revision\":1," TIMES "}",
+        RECORD("general", CREATED ",\"updated_at\":\"yesterday\"", "{}"),
+        RECORD("general", CREATED ",\"updated_at\":null", "{}"),
+        RECORD("general", "\"created_at\":\"\",\"updated_at\":\"\"", "{}"),
         RECORD("boss", TIMES, "{}"),
         RECORD("general", "\"created_at\":1,\"updated_at\":2", "{}"),
         RECORD("general", TIMES, "[]"),
@@ -79,6 +88,9 @@ static void what_is_no_record_is_refused(void **state)
         RECORD("general", TIMES, "{\"nickname\":\"\"}"),
         RECORD("general", TIMES, "{\"unheard_of\":\"x\"}"),
         RECORD("general", TIMES, "{\"custom\":\"x\"}"),
+        RECORD("general", TIMES, "{\"custom\":{\"a\":null}}"),
+        RECORD("general", TIMES, "{\"custom\":{\"a\":\"\"}}"),
+        RECORD("general", TIMES, "{\"custom\":{\"a\":\"1\",\"b\":[]}}"),
         RECORD("general", TIMES, "{\"custom\":{\"b\":\"1\",\"a\":\"2\"}}"),
     };
 
@@ -105,6 +117,7 @@ static void times_are_read_as_they_are_written(void **state)
                                         "2026-01-02T23:00:60.006Z",
                                         "2026-01-02 23:00:00.006Z",
                                         "1969-12-31T23:59:59.999Z",
+                                        "2026-01-02T23:00:00./06Z",
                                         "2026-01-02T23:00:00.00xZ"};
     char text[ACD_TIME_BYTES];
     int64_t back;
@@ -147,6 +160,8 @@ static void the_census_knows_each_account_once(void **state)
     assert_null(acd_census_find(&census, acd_slice_str("xn"), acd_slice_str("7")));
     memset(too_long, 'n', sizeof(too_long));
     assert_null(acd_census_take(&census, acd_slice_str("x"), acd_slice(too_long, sizeof(too_long))));
+    assert_null(acd_census_take(&census, acd_slice(too_long, sizeof(too_long)), acd_slice_str("x")));
+    assert_int_equal(census.count, ACCOUNTS);
 }
 
 int main(void)
@@ -160,7 +175,6 @@ int main(void)
     };
     int failed;
 
-    acd_codec_setup();
     acd_arena_init(&arena);
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     acd_arena_free(&arena);

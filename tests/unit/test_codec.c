@@ -1,5 +1,4 @@
-/* Bytes to trees: what is decoded to what, what is malformed and why, and that no message costs much. */
-#include <jansson.h>
+/* Bytes to trees: MessagePack, and what both encodings have in common. JSON itself is in test_json.c. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,92 +45,6 @@ static void check_rows(enum acd_encoding encoding, const struct row *rows, size_
 }
 
 #define CHECK_ROWS(encoding, rows) check_rows(encoding, rows, sizeof(rows) / sizeof((rows)[0]))
-
-static void test_json(void **state)
-{
-    static const struct row rows[] = {
-        {"{}", "{}"},
-        {" \r\n\t{ } \n", "{}"},
-        {"{\"b\":1,\"a\":[true,false,null]}", "{b:1 a:[true false null]}"},
-        {"{\"a\":{\"b\":{\"c\":\"d\"}}}", "{a:{b:{c:'d'}}}"},
-        {"{\"\":\"\"}", "{:''}"},
-        {"{\"a\":9223372036854775807,\"b\":-9223372036854775808}",
-         "{a:9223372036854775807 b:-9223372036854775808}"},
-        {"{\"a\":-0,\"b\":3.0,\"c\":1e2,\"d\":-0.5}", "{a:0 b:double(3) c:double(100) d:double(-0.5)}"},
-        {"{\"a\":1e-400}", "{a:double(0)}"},
-        {"{\"a\":\"\\u00e9\\ud83d\\ude00 \\\"\\\\\\/\\n\"}", "{a:'é😀 \"\\/\n'}"},
-        {"{\"\\u0061\":\"é😀\"}", "{a:'é😀'}"},
-        /* jansson's table of members has grown by then: the order is still the message's. */
-        {"{\"i\":1,\"h\":2,\"g\":3,\"f\":4,\"e\":5,\"d\":6,\"c\":7,\"b\":8,\"a\":9,\"0\":10}",
-         "{i:1 h:2 g:3 f:4 e:5 d:6 c:7 b:8 a:9 0:10}"},
-    };
-
-    CHECK_ROWS(J, rows);
-}
-
-static void test_json_malformed(void **state)
-{
-    static const char none[] = "the value is neither a JSON object nor a MessagePack map";
-    static const struct row rows[] = {
-        {"", "the value is empty; send a JSON object or a MessagePack map"},
-        {"  ", none},
-        {"[1]", none},
-        {"\"text\"", none},
-        {"12", none},
-        {"null", none},
-        {"\x01\x02\x03", none},
-        {"\xef\xbb\xbf{}", none},
-        {"{", "the JSON ends too early, at byte 1"},
-        {"{\"a\":1", "the JSON ends too early, at byte 6"},
-        {"{\"a\":\"b", "the JSON ends too early, at byte 7"},
-        {"{}x", "something follows the JSON object, at byte 3"},
-        {"{}{}", "something follows the JSON object, at byte 3"},
-        {"{\"a\":1,\"a\":1}", "a key of the JSON comes twice in one object, at byte 10"},
-        {"{\"b\":[{\"a\":1,\"c\":2,\"a\":3}]}", "a key of the JSON comes twice in one object, at byte 22"},
-        {"{\"a\":1,\"\\u0061\":1}", "a key of the JSON comes twice in one object, at byte 15"},
-        {"{\"a\\u0000b\":1}", "a key of the JSON holds a NUL, at byte 11"},
-        {"{\"a\":9223372036854775808}",
-         "a number of the JSON is larger than a 64 bit integer or a double can be, at byte 24"},
-        {"{\"a\":-9223372036854775809}",
-         "a number of the JSON is larger than a 64 bit integer or a double can be, at byte 25"},
-        {"{\"a\":1e400}",
-         "a number of the JSON is larger than a 64 bit integer or a double can be, at byte 10"},
-        {"{\"a\":NaN}", "the JSON is wrong at byte 8: invalid token near 'NaN'"},
-        {"{\"a\":-Infinity}", "the JSON is wrong at byte 6: invalid token near '-'"},
-        {"{\"a\":\"\xff\"}", "the JSON is not valid UTF-8, at byte 6"},
-        {"{\"\xed\xa0\x80\":1}", "the JSON is not valid UTF-8, at byte 2"},
-        {"{\"a\":\"\\ud800\"}", "the JSON is wrong at byte 13: invalid Unicode '\\uD800' near '\"\\ud800\"'"},
-        {"{\"a\":\"x\ny\"}", "the JSON is wrong at byte 7: unexpected newline near '\"x'"},
-        {"{\"a\":\"\x01\"}", "the JSON is wrong at byte 6: control character 0x1 near '\"'"},
-        {"{\"a\":1,}", "the JSON is wrong at byte 8: string or '}' expected near '}'"},
-        {"{'a':1}", "the JSON is wrong at byte 2: string or '}' expected near '''"},
-        {"{1:1}", "the JSON is wrong at byte 2: string or '}' expected near '1'"},
-        {"{\"a\":\x7f}", "the JSON is wrong at byte 6: invalid token near '?'"},
-        {"{\"a\":01}", "the JSON is wrong at byte 6: invalid token near '0'"},
-        {"{\"a\":1 /* */}", "the JSON is wrong at byte 8: '}' expected near '/'"},
-        {"{\"a\":truetruetruetruetruetruetruetruetruetruetruetruetrue}",
-         "the JSON is wrong at byte 57: invalid token"},
-    };
-
-    CHECK_ROWS(J, rows);
-    assert_string_equal(decoded_text(&arena, J, acd_slice(NULL, 0)),
-                        "the value is null; send a JSON object or a MessagePack map");
-    assert_string_equal(decoded_text(&arena, M, acd_slice(NULL, 0)),
-                        "the value is null; send a JSON object or a MessagePack map");
-    assert_string_equal(decoded_text(&arena, J, acd_slice("{}\0", 3)),
-                        "something follows the JSON object, at byte 3");
-}
-
-/* That a string may hold a NUL is the decoder's business, that no field takes it is the core's. */
-static void test_json_string_with_nul(void **state)
-{
-    struct acd_value value;
-    const char *wrong = acd_codec_decode(J, acd_slice_str("{\"a\":\"x\\u0000y\"}"), &arena, &value);
-
-    assert_null(wrong);
-    assert_int_equal(value.members[0].value.string.len, 3);
-    assert_memory_equal(value.members[0].value.string.data, "x\0y", 3);
-}
 
 static void test_msgpack(void **state)
 {
@@ -188,17 +101,21 @@ static void test_msgpack_malformed(void **state)
         {"81 a3 610062 01", "a key of the MessagePack holds a NUL"},
         {"82 a1 61 01 a1 61 02", "a key of a MessagePack map comes twice, at byte 5"},
         {"81 a1 62 91 82 a1 61 01 d9 01 61 02", "a key of a MessagePack map comes twice, at byte 10"},
+        {"81 a1 62 92 82 a1 61 01 a1 61 02 03", "a key of a MessagePack map comes twice, at byte 9"},
         {"81 a1 61 cb 7ff8000000000000", "a number of the MessagePack is NaN or infinite"},
         {"81 a1 61 cb fff0000000000000", "a number of the MessagePack is NaN or infinite"},
         {"81 a1 61 ca 7f800000", "a number of the MessagePack is NaN or infinite"},
         {"81 a1 61 cf 8000000000000000",
          "a number of the MessagePack is larger than a signed 64 bit integer can be"},
         {"81 a1 61 a1 ff", "a string of the MessagePack is not valid UTF-8"},
+        {"81 a1 61 92 01 a1 ff", "a string of the MessagePack is not valid UTF-8"},
         {"81 a1 ff 01", "a string of the MessagePack is not valid UTF-8"},
         {"81 a1 61 a3 eda080", "a string of the MessagePack is not valid UTF-8"},
     };
 
     CHECK_ROWS(M, rows);
+    assert_string_equal(decoded_text(&arena, M, acd_slice(NULL, 0)),
+                        "the value is null; send a JSON object or a MessagePack map");
 }
 
 /* msgpack-c on its own would reserve gigabytes for some of these. */
@@ -364,24 +281,6 @@ static void test_both_encodings_alike(void **state)
     assert_string_equal(decoded_text(&arena, M, hex_bytes(&arena, msgpack)), expected);
 }
 
-/* jansson's memory is the arena's only while a message is decoded. */
-static void test_jansson_outside_of_a_decoding(void **state)
-{
-    struct acd_value value;
-    json_t *before = json_pack("{s:i}", "a", 1);
-    json_t *after;
-
-    assert_null(acd_codec_decode(J, acd_slice_str("{\"a\":[1,2,3]}"), &arena, &value));
-    assert_string_equal(decoded_text(&arena, J, acd_slice_str("{\"a\":")),
-                        "the JSON ends too early, at byte 5");
-    after = json_pack("{s:s}", "b", "text");
-    acd_arena_reset(&arena);
-    json_object_update(after, before);
-    assert_int_equal(json_object_size(after), 2);
-    json_decref(before);
-    json_decref(after);
-}
-
 static void *decode_often(void *expected)
 {
     static const char json[] = "{\"a\":{\"b\":[1,2,{\"c\":\"text\"}]},\"d\":null}";
@@ -417,9 +316,6 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_json),
-        TEST(test_json_malformed),
-        TEST(test_json_string_with_nul),
         TEST(test_msgpack),
         TEST(test_msgpack_malformed),
         TEST(test_claims_beyond_the_message),
@@ -429,10 +325,8 @@ int main(void)
         TEST(test_key_twice_among_many),
         TEST(test_long_string),
         TEST(test_both_encodings_alike),
-        TEST(test_jansson_outside_of_a_decoding),
         TEST(test_threads),
     };
 
-    acd_codec_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,7 @@ static void test_repeated(void **state)
         {"{'op':'get','id':'','app':'','account':'a','x':1}", ACD_GET, "", "", "a"},
         {"{'op':'get','app':'demo','account':'.'}", ACD_GET, "", "demo", ""},
         {"{'account':'.','id':7,'app':7}", ACD_OP_NONE, "", "", ""},
+        {"{'op':'made','app':'demo','account':5}", ACD_OP_NONE, "", "demo", ""},
         {"{'op':'list','app':'demo','account':'a'}", ACD_LIST, "", "demo", ""},
     };
     struct acd_arena arena;
@@ -216,6 +217,27 @@ static void test_outside(void **state)
     acd_arena_free(&arena);
 }
 
+/* MessagePack has a type that no field is of. */
+static void test_binary_data(void **state)
+{
+    static const struct acd_member members[] = {
+        {ACD_LITERAL("op"), {.kind = ACD_STRING, .string = ACD_LITERAL("get")}},
+        {ACD_LITERAL("app"), {.kind = ACD_STRING, .string = ACD_LITERAL("demo")}},
+        {ACD_LITERAL("account"), {.kind = ACD_BYTES, .string = ACD_LITERAL("alice")}},
+    };
+    static const struct acd_value message = {.kind = ACD_MAP, .count = 3, .members = members};
+    struct acd_arena arena;
+    struct acd_command command;
+    struct acd_refusal refusal;
+
+    acd_arena_init(&arena);
+    refusal = acd_command_read(&message, &open_policy, NULL, &arena, &command);
+    assert_int_equal(refusal.code, ACD_INVALID_FIELD);
+    assert_true(acd_slice_is(refusal.field, "account"));
+    assert_non_null(strstr(refusal.message.data, "account is binary data; it must be"));
+    acd_arena_free(&arena);
+}
+
 /* Paths are cut between characters; messages quote little of what may be huge. */
 static void test_cut_paths(void **state)
 {
@@ -251,7 +273,10 @@ static void test_cursors(void **state)
     static const char *const no_cursors[] = {
         "", "=", "MTpi=", "MTpj!", "MTo", "OmI", "MTouYg", "LTE6Yg", "MDE6Yg", "K1E6Yg", "MTpi\n", "MTpiYmI/",
         /* "253402300800000:b", a time that cannot be; "1:b" with stray bits; no colon */
-        "MjUzNDAyMzAwODAwMDAwOmI", "MTpiYh", "YWJj"};
+        "MjUzNDAyMzAwODAwMDAwOmI", "MTpiYh", "YWJj",
+        /* longer than any */
+        "MTphYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWF"
+        "h"};
     struct acd_arena arena;
     struct acd_slice account;
     int64_t ms;
@@ -346,8 +371,9 @@ int main(void)
         cmocka_unit_test(test_repeated),     cmocka_unit_test(test_repeated_flags),
         cmocka_unit_test(test_targets),      cmocka_unit_test(test_option_values),
         cmocka_unit_test(test_policy),       cmocka_unit_test(test_outside),
-        cmocka_unit_test(test_cut_paths),    cmocka_unit_test(test_cursors),
-        cmocka_unit_test(test_many_members), cmocka_unit_test(test_many_entries),
+        cmocka_unit_test(test_binary_data),  cmocka_unit_test(test_cut_paths),
+        cmocka_unit_test(test_cursors),      cmocka_unit_test(test_many_members),
+        cmocka_unit_test(test_many_entries),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

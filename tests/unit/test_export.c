@@ -374,6 +374,5 @@ int main(void)
         TEST(test_chunks),  TEST(test_manifest), TEST(test_content_types), TEST(test_same_bytes_again),
     };
 
-    acd_codec_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,7 +77,17 @@ static void test_standings(void **unused)
 static void test_marker_text(void **unused)
 {
     static const char *const broken[] = {
-        "", "1", "2 1 2 1 a - f o", "1 x 2 1 a - f o", "1 1 2 1 a - f ", "1 1 2 1 abcdefghabcdefghi - f o",
+        "",
+        "1",
+        "2 1 2 1 a - f o",
+        "1 x 2 1 a - f o",
+        "1 1 x 1 a - f o",
+        "1 1 2 x a - f o",
+        "1 1 2 1  - f o",
+        "1 1 2 1 a  f o",
+        "1 1 2 1 a -  o",
+        "1 1 2 1 a - f ",
+        "1 1 2 1 abcdefghabcdefghi - f o",
     };
     struct acd_arena arena;
     struct acd_marker marker = {
@@ -98,6 +108,37 @@ static void test_marker_text(void **unused)
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
         if (acd_marker_parse(acd_slice_str(broken[i]), &again))
             fail_msg("'%s' was taken for a marker", broken[i]);
+    acd_arena_free(&arena);
+}
+
+static void test_token_text(void **unused)
+{
+    static const char *const broken[] = {
+        "",
+        "accountd1",
+        "accountd1 a",
+        "accountd1 a ",
+        "accountd1 a x",
+
+        "accountd1 a 7 8",
+        "accountd1  7",
+        "accountd2 a 7",
+        "accountd1 abcdefghabcdefghi 7",
+    };
+    struct acd_token token = {.nonce = "a1", .changelog_end = 7};
+    struct acd_token again;
+    struct acd_arena arena;
+    struct acd_slice text;
+
+    acd_arena_init(&arena);
+    text = acd_token_format(&arena, &token);
+    assert_true(acd_token_parse(text, &again));
+    assert_string_equal(again.nonce, "a1");
+    assert_int_equal(again.changelog_end, 7);
+    for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+        if (acd_token_parse(acd_slice_str(broken[i]), &again))
+            fail_msg("'%s' was taken for a token", broken[i]);
+    assert_false(acd_token_parse(acd_slice("accountd1 a\0b 7", 15), &again));
     acd_arena_free(&arena);
 }
 
@@ -150,16 +191,41 @@ static void test_outbox(void **unused)
         assert_int_equal(acd_outbox_decode(&arena, acd_slice(cut, len), &again), -1);
         test_free(cut);
     }
+    /* Nor with a byte more: a copy has a NUL behind it. */
+    bytes = acd_arena_copy(&arena, bytes);
+    assert_int_equal(acd_outbox_decode(&arena, acd_slice(bytes.data, bytes.len + 1), &again), -1);
+    acd_arena_free(&arena);
+}
+
+/* More messages than the list has room for at first: each comes back, in order. */
+static void test_outbox_of_many(void **unused)
+{
+    enum { MESSAGES = 1000 };
+    struct acd_outgoing_list list = {0};
+    struct acd_outgoing_list again;
+    struct acd_arena arena;
+
+    acd_arena_init(&arena);
+    for (int i = 0; i < MESSAGES; i++) {
+        struct acd_outgoing message = {
+            .topic = ACD_LITERAL("t"), .partition = i, .value = ACD_LITERAL("12345")};
+
+        acd_outgoing_add(&arena, &list, &message);
+    }
+    assert_int_equal(list.bytes, 5 * MESSAGES);
+    assert_int_equal(acd_outbox_decode(&arena, acd_outbox_encode(&arena, &list), &again), 0);
+    assert_int_equal(again.count, MESSAGES);
+    for (int i = 0; i < MESSAGES; i++)
+        assert_int_equal(again.items[i].partition, i);
     acd_arena_free(&arena);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_standings),
-        cmocka_unit_test(test_marker_text),
-        cmocka_unit_test(test_fingerprint),
-        cmocka_unit_test(test_outbox),
+        cmocka_unit_test(test_standings),  cmocka_unit_test(test_marker_text),
+        cmocka_unit_test(test_token_text), cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_outbox),     cmocka_unit_test(test_outbox_of_many),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,6 +119,7 @@ static void test_refusals(void **state)
     struct acd_command nothing = {.op = ACD_OP_NONE};
     struct acd_command edit = command_of(ACD_EDIT, "bob");
     struct acd_command many = command_of(ACD_DELETE, NULL);
+    struct acd_command list = {.op = ACD_LIST, .app = ACD_LITERAL("demo")};
     struct acd_outcome conflict = {
         .account = ACD_LITERAL("bob"),
         .refusal = {ACD_REVISION_CONFLICT, ACD_LITERAL("if_revision"), ACD_LITERAL("it has revision 7"), 7}};
@@ -132,6 +133,13 @@ static void test_refusals(void **state)
                 "{\"v\":1,\"id\":\"c-1\",\"op\":\"edit\",\"app\":\"demo\",\"account\":\"bob\","
                 "\"status\":\"error\",\"error\":{\"code\":\"revision_conflict\","
                 "\"message\":\"it has revision 7\",\"field\":\"if_revision\",\"revision\":7}," END);
+    check_reply(&list,
+                acd_refuse((struct acd_refusal){ACD_INVALID_FIELD, ACD_LITERAL("limit"),
+                                                ACD_LITERAL("from 1 to 1000"), 0}),
+                NULL,
+                "{\"v\":1,\"id\":\"c-1\",\"op\":\"list\",\"app\":\"demo\",\"status\":\"error\","
+                "\"error\":{\"code\":\"invalid_field\",\"message\":\"from 1 to 1000\","
+                "\"field\":\"limit\"}," END);
     many.dry_run = true;
     check_reply(&many,
                 acd_refuse((struct acd_refusal){ACD_CONFIRMATION_REQUIRED, ACD_LITERAL("confirm"),
@@ -349,6 +357,5 @@ int main(void)
         TEST(test_list_too_large), TEST(test_get_too_large),
     };
 
-    acd_codec_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,23 @@ static void test_entries(void **unused)
     acd_arena_free(&arena);
 }
 
+/* A batch that says how many accounts it will look at has buckets for them from the start. */
+static void test_expected_entries(void **unused)
+{
+    struct acd_arena arena;
+    struct acd_state state;
+    size_t buckets;
+
+    acd_arena_init(&arena);
+    acd_state_init(&state, &arena, MANY);
+    buckets = state.bucket_count;
+    assert_true(buckets >= MANY);
+    for (int i = 0; i < MANY; i++)
+        acd_state_entry(&state, acd_slice_str("demo"), name_of(&arena, i));
+    assert_int_equal(state.bucket_count, buckets);
+    acd_arena_free(&arena);
+}
+
 static void test_apps(void **unused)
 {
     struct acd_arena arena;
@@ -91,6 +108,7 @@ static void test_same(void **unused)
 {
     static const struct acd_custom one[] = {{ACD_LITERAL("a"), ACD_LITERAL("1")}};
     static const struct acd_custom other[] = {{ACD_LITERAL("a"), ACD_LITERAL("2")}};
+    static const struct acd_custom renamed[] = {{ACD_LITERAL("b"), ACD_LITERAL("1")}};
     struct acd_account a = {.exists = true, .type = ACD_GENERAL, .revision = 1, .created_at_ms = 5};
     struct acd_account b = {.exists = true, .type = ACD_GENERAL, .revision = 2, .updated_at_ms = 6};
 
@@ -108,6 +126,8 @@ static void test_same(void **unused)
     b.custom = other;
     b.custom_count = 1;
     assert_false(acd_account_same(&a, &b));
+    b.custom = renamed;
+    assert_false(acd_account_same(&a, &b));
     b.custom = one;
     assert_true(acd_account_same(&a, &b));
     b.exists = false;
@@ -118,9 +138,8 @@ static void test_same(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_entries),
-        cmocka_unit_test(test_apps),
-        cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_entries), cmocka_unit_test(test_expected_entries),
+        cmocka_unit_test(test_apps),    cmocka_unit_test(test_hash),
         cmocka_unit_test(test_same),
     };
 

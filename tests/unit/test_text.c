@@ -1,6 +1,11 @@
 /* The base and text.h: arena, buffer, UTF-8, times, numbers. */
 #include "support.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "accountd/buffer.h"
 #include "accountd/text.h"
 
@@ -108,6 +113,8 @@ static void test_control(void **state)
         {ACD_LITERAL("\x7f"), true, true},
         {ACD_LITERAL("\xc2\x80"), true, true},
         {ACD_LITERAL("\xc2\x9f"), true, true},
+        {ACD_LITERAL("\xc2"), false,
+         false}, /* ends in the middle of a character: nothing is read beyond it */
         {ACD_LITERAL(""), false, false},
     };
 
@@ -172,6 +179,7 @@ static void test_value_integer(void **state)
         {{.kind = ACD_DOUBLE, .number = -0x1p63}, true, INT64_MIN},
         {{.kind = ACD_DOUBLE, .number = 0x1p63}, false, 0},
         {{.kind = ACD_DOUBLE, .number = 1e300}, false, 0},
+        {{.kind = ACD_DOUBLE, .number = -1e300}, false, 0},
         {{.kind = ACD_DOUBLE, .number = 3.5}, false, 0},
         {{.kind = ACD_BOOL, .boolean = true}, false, 0},
         {{.kind = ACD_STRING, .string = ACD_LITERAL("3")}, false, 0},
@@ -186,6 +194,19 @@ static void test_value_integer(void **state)
         if (table[i].valid)
             assert_int_equal(number, table[i].number);
     }
+}
+
+static void test_value_member(void **state)
+{
+    static const struct acd_member members[] = {{ACD_LITERAL("a"), {.kind = ACD_INT, .integer = 1}},
+                                                {ACD_LITERAL("ab"), {.kind = ACD_NULL}}};
+    struct acd_value value = {.kind = ACD_MAP, .count = 2, .members = members};
+
+    assert_ptr_equal(acd_value_member(&value, "ab"), &members[1].value);
+    assert_null(acd_value_member(&value, "b"));
+    /* What is no map has no members, whatever else it holds. */
+    value.kind = ACD_ARRAY;
+    assert_null(acd_value_member(&value, "a"));
 }
 
 static void test_arena_alloc(void **state)
@@ -242,13 +263,36 @@ static void test_arena_guard(void **state)
     arena.guard = &point;
     if (setjmp(point) != 0)
         jumps++;
-    /* Neither an impossible size nor a product that overflows comes back. */
+    /* Neither an impossible size nor a product that overflows comes back, nor what the system has not. */
     if (jumps == 0)
         acd_arena_alloc(&arena, SIZE_MAX);
     if (jumps == 1)
         acd_arena_calloc(&arena, SIZE_MAX / 2, 3);
-    assert_int_equal(jumps, 2);
+    if (jumps == 2)
+        acd_arena_alloc(&arena, SIZE_MAX / 4);
+    assert_int_equal(jumps, 3);
     acd_arena_free(&arena);
+}
+
+/* Without a guard there is nobody who could go on. */
+static void test_arena_without_guard(void **state)
+{
+    static const struct rlimit no_core = {0, 0};
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        struct acd_arena arena;
+
+        setrlimit(RLIMIT_CORE, &no_core);
+        signal(SIGABRT, SIG_DFL);
+        acd_arena_init(&arena);
+        acd_arena_alloc(&arena, SIZE_MAX);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGABRT);
 }
 
 static void test_arena_text(void **state)
@@ -302,7 +346,8 @@ int main(void)
         cmocka_unit_test(test_control),     cmocka_unit_test(test_int_parse),
         cmocka_unit_test(test_hex),         cmocka_unit_test(test_value_integer),
         cmocka_unit_test(test_arena_alloc), cmocka_unit_test(test_arena_reset),
-        cmocka_unit_test(test_arena_guard), cmocka_unit_test(test_arena_text),
+        cmocka_unit_test(test_arena_guard), cmocka_unit_test(test_arena_without_guard),
+        cmocka_unit_test(test_arena_text),  cmocka_unit_test(test_value_member),
         cmocka_unit_test(test_buffer),
     };
 

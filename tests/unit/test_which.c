@@ -46,6 +46,7 @@ static void test_choose(void **state)
         {"Application/JSON; charset=utf-8", "80", J},
         {"application/json;charset=utf-8", "80", J},
         {" application/json ", "80", J},
+        {"\tapplication/json\t; charset=utf-8", "80", J},
         {"application/msgpack", "7b 7d", M},
         {"application/x-msgpack", "7b 7d", M},
         {"application/vnd.msgpack ; v=1", "7b 7d", M},
@@ -53,6 +54,7 @@ static void test_choose(void **state)
         {"application/octet-stream", "80", M},
         {"application/jsonx", "80", M},
         {"application/jso", "80", M},
+        {"application/jsan", "80", M},
         {"json", "80", M},
     };
 
@@ -76,6 +78,7 @@ static void test_unframe(void **state)
         {"00 00000001 7b7d", "{}"},
         {"00 ffffffff 7b7d", "{}"},
         {"7b7d", "{}"},
+        {"7b 2261223a31 7d", "{a:1}"},
         {"00 00000001", "the value is empty; send a JSON object or a MessagePack map"},
         {"00 000001", "the value is neither a JSON object nor a MessagePack map"},
         {"00 00000001 00 00000001 7b7d", "the value is neither a JSON object nor a MessagePack map"},
@@ -100,6 +103,5 @@ int main(void)
         TEST(test_unframe),
     };
 
-    acd_codec_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,6 +124,5 @@ int main(void)
         TEST(test_writer),
     };
 
-    acd_codec_setup();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
