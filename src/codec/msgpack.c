@@ -6,13 +6,9 @@
  */
 #include <math.h>
 #include <msgpack.h>
-#include <stdlib.h>
 
 #include "accountd/text.h"
 #include "decode.h"
-
-/* Up to this many members a map's keys are compared each with each. */
-#define FEW_MEMBERS 16
 
 struct walk {
     const unsigned char *bytes;
@@ -236,41 +232,13 @@ static const char *convert(const msgpack_object *object, struct pool *pool, stru
     return NULL;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-    return acd_slice_compare(*(const struct acd_slice *)a, *(const struct acd_slice *)b);
-}
-
-/* A key that the map has twice, or the absent slice. */
-static struct acd_slice twice_in_map(const struct acd_value *map, struct acd_arena *arena)
-{
-    struct acd_slice *keys;
-
-    if (map->count <= FEW_MEMBERS) {
-        for (uint32_t i = 1; i < map->count; i++)
-            for (uint32_t before = 0; before < i; before++)
-                if (acd_slice_equal(map->members[i].key, map->members[before].key))
-                    return map->members[i].key;
-        return acd_slice(NULL, 0);
-    }
-
-    keys = acd_arena_alloc(arena, map->count * sizeof(*keys));
-    for (uint32_t i = 0; i < map->count; i++)
-        keys[i] = map->members[i].key;
-    qsort(keys, map->count, sizeof(*keys), compare_keys);
-    for (uint32_t i = 1; i < map->count; i++)
-        if (acd_slice_equal(keys[i], keys[i - 1]))
-            return keys[i];
-    return acd_slice(NULL, 0);
-}
-
-/* The same for all maps of the tree. */
+/* A key that a map of the tree has twice, or the absent slice. */
 static struct acd_slice twice(const struct acd_value *value, struct acd_arena *arena)
 {
     struct acd_slice found = {NULL, 0};
 
     if (value->kind == ACD_MAP) {
-        found = twice_in_map(value, arena);
+        found = acd_key_twice(value->members, value->count, arena);
         for (uint32_t i = 0; i < value->count && !found.data; i++)
             found = twice(&value->members[i].value, arena);
     } else if (value->kind == ACD_ARRAY) {

@@ -58,8 +58,8 @@ struct sim_history {
 const char *sim_check(struct acd_arena *arena, const struct sim_history *history);
 
 /* The commands of a run, from its seed alone: few accounts reached from all partitions, creates, edits,
- * deletes, reads, lists, admins, several accounts in one command, dry runs, both encodings, garbage. Offsets are
- * left 0: the broker gives them. */
+ * deletes, reads, lists, admins, several accounts in one command, dry runs, both encodings, garbage. Offsets
+ * are left 0: the broker gives them. */
 struct sim_command *sim_generate(struct acd_arena *arena, uint64_t seed, int32_t partitions, uint32_t count);
 
 #endif
