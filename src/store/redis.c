@@ -165,10 +165,10 @@ static enum acd_store class_of(const char *error)
         if (strncmp(error, later[i], len) == 0 && (error[len] == ' ' || error[len] == '\0'))
             return ACD_STORE_LATER;
     }
-    /* A function reports a refusal that it ran into (a full memory, a read-only replica) inside its own
-     * error. */
-    if (strstr(error, "-OOM ") || strstr(error, "-READONLY ") || strstr(error, "-MISCONF ") ||
-        strstr(error, "-NOREPLICAS "))
+    /* Functions can be loaded again. One reports a refusal that it ran into (a full memory, a read-only
+     * replica) inside its own error. */
+    if (strstr(error, ACD_NO_FUNCTION) || strstr(error, "-OOM ") || strstr(error, "-READONLY ") ||
+        strstr(error, "-MISCONF ") || strstr(error, "-NOREPLICAS "))
         return ACD_STORE_LATER;
     return ACD_STORE_HALT;
 }

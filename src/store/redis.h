@@ -15,6 +15,9 @@
 /* Longer than any call takes that Redis serves at all. */
 #define ACD_REDIS_TIMEOUT_MS 3000
 
+/* What Redis says when it does not know a function: somebody has flushed them. */
+#define ACD_NO_FUNCTION "Function not found"
+
 struct acd_redis {
     redisContext *context; /* NULL: not connected */
     char error[256];

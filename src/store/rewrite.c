@@ -290,7 +290,7 @@ static enum acd_store read_exec(struct acd_store_handle *store)
         if (reply->element[i]->type != REDIS_REPLY_ERROR)
             continue;
         snprintf(store->redis.error, sizeof(store->redis.error), "%s", reply->element[i]->str);
-        result = ACD_STORE_HALT;
+        result = strstr(store->redis.error, ACD_NO_FUNCTION) ? ACD_STORE_LATER : ACD_STORE_HALT;
     }
     freeReplyObject(reply);
     return result;

@@ -180,7 +180,7 @@ enum acd_store acd_store_call(struct acd_store_handle *store, struct acd_arena *
     enum acd_store result = acd_redis_call(&store->redis, args, reply);
 
     /* FUNCTION FLUSH, or a Redis that was put in place of the old one: the call did nothing. */
-    if (result == ACD_STORE_HALT && strstr(store->redis.error, "Function not found")) {
+    if (result == ACD_STORE_LATER && strstr(store->redis.error, ACD_NO_FUNCTION)) {
         result = load_functions(store, arena);
         if (result == ACD_STORE_OK)
             result = acd_redis_call(&store->redis, args, reply);
