@@ -57,6 +57,68 @@ static bool redis_failed(struct acd_worker *worker)
     return false;
 }
 
+/* ---- Recovery */
+
+static void report_recovery(void *context, const char *text)
+{
+    acd_worker_report(context, "%s", text);
+}
+
+/* Nothing is decided until an operator has mended it: a wrong answer would be worse than none. */
+static void halt_all(struct acd_worker *worker)
+{
+    for (uint32_t i = 0; i < worker->partition_count; i++) {
+        acd_assign_halt(worker, &worker->partitions[i], "%s", worker->recovery.error);
+        worker->partitions[i].until_retry = true;
+    }
+}
+
+void acd_incarnation_retry(struct acd_worker *worker)
+{
+    if (worker->recover_at_ms == 0 || acd_clock_ms() < worker->recover_at_ms)
+        return;
+    worker->recover_at_ms = 0;
+    for (uint32_t i = 0; i < worker->partition_count; i++)
+        if (worker->partitions[i].until_retry)
+            acd_assign_unhalt(&worker->partitions[i]);
+}
+
+static void recover(struct acd_worker *worker, struct acd_slice bad)
+{
+    struct acd_recovery *recovery = &worker->recovery;
+    enum acd_recovered result;
+
+    if (acd_clock_ms() < worker->recover_at_ms) {
+        halt_all(worker);
+        return;
+    }
+    acd_assign_doubt(worker);
+    forget_incarnation(worker);
+    recovery->settings = worker->shared->settings;
+    recovery->cluster = worker->shared->own.cluster;
+    recovery->consumer = worker->consumer;
+    recovery->store = worker->store;
+    recovery->stop = &worker->shared->stop;
+    recovery->report = report_recovery;
+    recovery->context = worker;
+    acd_recovery_begin(recovery, worker->arena.guard);
+    result = acd_recover(recovery, bad);
+    acd_recovery_end(recovery);
+    if (acd_consumer_epoch(worker->consumer) != worker->epoch)
+        acd_assign_take(worker);
+    if (result == ACD_RECOVERY_IMPOSSIBLE) {
+        worker->recover_at_ms = acd_clock_ms() + RECOVER_AGAIN_MS;
+        halt_all(worker);
+    } else if (result == ACD_RECOVERED) {
+        worker->not_whole = 0;
+        acd_metric_add(ACD_METRIC_RECOVERIES, 1);
+        acd_log(ACD_LOG_WARNING,
+                "worker %s: Redis is whole again after %lld ms: %lld accounts restored, %lld of them written",
+                worker->name, (long long)recovery->took_ms, (long long)recovery->accounts,
+                (long long)recovery->written);
+    }
+}
+
 /* ---- The first start of all */
 
 /* True when the group has never committed anything for any partition of the command topic. */
@@ -126,10 +188,10 @@ static bool found_group(struct acd_worker *worker, int32_t partitions)
     if (acd_store_establish(worker->store, &worker->arena, proposal, partitions, deployment, &present) !=
         ACD_STORE_OK)
         return redis_failed(worker);
+    /* A recovery was begun before anything was announced; or these are another deployment's accounts, which a
+     * recovery finds out, and leaves alone. */
     if (!made_here(worker, present)) {
-        acd_worker_report(worker,
-                          "Redis holds data of another accountd, or of one whose group Kafka has forgotten: "
-                          "it is not used");
+        recover(worker, present);
         return false;
     }
     if (acd_consumer_announce(worker->consumer, present))
@@ -137,68 +199,6 @@ static bool found_group(struct acd_worker *worker, int32_t partitions)
     take_incarnation(worker, present);
     acd_log(ACD_LOG_INFO, "worker %s: this Redis is new and is taken into use", worker->name);
     return true;
-}
-
-/* ---- Recovery */
-
-static void report_recovery(void *context, const char *text)
-{
-    acd_worker_report(context, "%s", text);
-}
-
-/* Nothing is decided until an operator has mended it: a wrong answer would be worse than none. */
-static void halt_all(struct acd_worker *worker)
-{
-    for (uint32_t i = 0; i < worker->partition_count; i++) {
-        acd_assign_halt(worker, &worker->partitions[i], "%s", worker->recovery.error);
-        worker->partitions[i].until_retry = true;
-    }
-}
-
-void acd_incarnation_retry(struct acd_worker *worker)
-{
-    if (worker->recover_at_ms == 0 || acd_clock_ms() < worker->recover_at_ms)
-        return;
-    worker->recover_at_ms = 0;
-    for (uint32_t i = 0; i < worker->partition_count; i++)
-        if (worker->partitions[i].until_retry)
-            acd_assign_unhalt(&worker->partitions[i]);
-}
-
-static void recover(struct acd_worker *worker, struct acd_slice bad)
-{
-    struct acd_recovery *recovery = &worker->recovery;
-    enum acd_recovered result;
-
-    if (acd_clock_ms() < worker->recover_at_ms) {
-        halt_all(worker);
-        return;
-    }
-    acd_assign_doubt(worker);
-    forget_incarnation(worker);
-    recovery->settings = worker->shared->settings;
-    recovery->cluster = worker->shared->own.cluster;
-    recovery->consumer = worker->consumer;
-    recovery->store = worker->store;
-    recovery->stop = &worker->shared->stop;
-    recovery->report = report_recovery;
-    recovery->context = worker;
-    acd_recovery_begin(recovery, worker->arena.guard);
-    result = acd_recover(recovery, bad);
-    acd_recovery_end(recovery);
-    if (acd_consumer_epoch(worker->consumer) != worker->epoch)
-        acd_assign_take(worker);
-    if (result == ACD_RECOVERY_IMPOSSIBLE) {
-        worker->recover_at_ms = acd_clock_ms() + RECOVER_AGAIN_MS;
-        halt_all(worker);
-    } else if (result == ACD_RECOVERED) {
-        worker->not_whole = 0;
-        acd_metric_add(ACD_METRIC_RECOVERIES, 1);
-        acd_log(ACD_LOG_WARNING,
-                "worker %s: Redis is whole again after %lld ms: %lld accounts restored, %lld of them written",
-                worker->name, (long long)recovery->took_ms, (long long)recovery->accounts,
-                (long long)recovery->written);
-    }
 }
 
 void acd_incarnation_recover(struct acd_worker *worker)

@@ -340,7 +340,7 @@ def test_a_new_group_does_not_adopt_the_redis_of_another(world):
     mistaken.start(ready=False)
     ours.post({"op": "delete", "app": "demo", "account": "precious"}, partition=1)
     ours.poster.flush()
-    wait_for(ours.logs, lambda: "another accountd" in mistaken.http("/readyz")[1], 30)
+    wait_for(ours.logs, lambda: "another deployment" in mistaken.http("/readyz")[1], 30)
     assert theirs.redis.exists("acct:{demo}:precious")
     mistaken.stop()
 
