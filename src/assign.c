@@ -250,13 +250,13 @@ static void resolve_one(struct acd_worker *worker, struct partition *partition,
     case ACD_STANDING_LOST:
         break;
     }
-    if (!committed->exists)
+    if (++partition->lost == 1)
+        acd_worker_report(worker, "partition %d is looked at again", partition->id);
+    else if (!committed->exists)
         acd_assign_halt(worker, partition,
                         "Kafka has forgotten the group's committed offset: set it to %lld, and accept it by "
                         "accountctl rebuild --accept-offsets",
                         (long long)marker.next);
-    else if (++partition->lost == 1)
-        acd_worker_report(worker, "partition %d is looked at again", partition->id);
 }
 
 /* The marker of a partition, looked at twice, does not fit what was answered. */

@@ -248,6 +248,8 @@ static struct acd_answer answer_list(struct acd_worker *worker, struct batch *ba
         /* Deleted between the two reads: as if the index had been read later. */
         if (entry->current->exists)
             rows[answer.row_count++] = (struct acd_row){entry->name, entry->current};
+        else
+            answer.total--;
     }
     return answer;
 }

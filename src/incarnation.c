@@ -210,6 +210,19 @@ void acd_incarnation_recover(struct acd_worker *worker)
 
 /* ---- Looking */
 
+/* True when the server is still the one whose ids were read when this worker connected. They may change
+ * without a restart: a Redis takes a new replication id when its first replica comes. Workers that hold
+ * different ids of one server would undo each other's recoveries for ever. */
+static bool is_same_redis(struct acd_worker *worker)
+{
+    char before[128];
+
+    snprintf(before, sizeof(before), "%s", acd_store_identity(worker->store));
+    if (acd_store_connect(worker->store) != ACD_STORE_OK)
+        return redis_failed(worker);
+    return strcmp(before, acd_store_identity(worker->store)) == 0;
+}
+
 bool acd_incarnation_check(struct acd_worker *worker)
 {
     struct acd_committed announced;
@@ -231,6 +244,8 @@ bool acd_incarnation_check(struct acd_worker *worker)
         if (never)
             return found_group(worker, partitions);
     }
+    if (!is_same_redis(worker))
+        return false;
     /* What was announced was read first: a recovery that ended in between looks like a difference once. */
     if (++worker->not_whole == 1) {
         acd_worker_report(worker, "Redis does not look whole: %s",

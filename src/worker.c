@@ -243,11 +243,17 @@ static void turn(struct acd_worker *worker)
             acd_assign_take(worker);
         return;
     }
+    /* Before the group: whoever has the partitions meanwhile may be waiting for the end of the transaction
+     * that this worker's life before left open, and the group for them. */
+    if (!have_producer(worker)) {
+        acd_clock_sleep_ms(RETRY_MS);
+        return;
+    }
     if (!worker->joined) {
         acd_worker_report(worker, "waiting for the consumer group");
         return;
     }
-    if (!have_producer(worker) || !have_redis(worker)) {
+    if (!have_redis(worker)) {
         acd_clock_sleep_ms(RETRY_MS);
         return;
     }

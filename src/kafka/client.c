@@ -38,6 +38,9 @@ rd_kafka_conf_t *acd_kafka_conf(const struct acd_settings *settings, const struc
     acd_kafka_set(conf, "log_level", "6");
     /* Nagle's algorithm would hold the small requests of a transaction back for 40 ms. */
     acd_kafka_set(conf, "socket.nagle.disable", "true");
+    /* By default a client waits ten seconds and more before it tries a broker again that was away for a
+     * while. */
+    acd_kafka_set(conf, "reconnect.backoff.max.ms", "1000");
     for (; defaults->name; defaults++)
         acd_kafka_set(conf, defaults->name, defaults->value);
     for (uint32_t i = 0; i < settings->kafka.properties.count; i++) {

@@ -7,9 +7,12 @@
 #include "accountd/log.h"
 #include "client.h"
 
-/* How long a question to the group's coordinator may take. A stable fetch waits for open transactions, which
- * end within the producers' transaction.timeout.ms. */
+/* How long a question to the cluster may take. */
 #define ASK_TIMEOUT_MS 15000
+
+/* A stable fetch waits for open transactions. That of a worker that died may stay open for longer than this;
+ * it is asked again then, and the group, which may be waiting for this member, is served in between. */
+#define STABLE_TIMEOUT_MS 2000
 
 /* A worker that died frees its partitions after session.timeout.ms; one that lives hears of a rebalance with
  * its next heartbeat; new partitions are noticed within ten seconds. What is fetched ahead is bounded in
@@ -290,7 +293,7 @@ void acd_consumer_pause(struct acd_consumer *consumer, bool pause)
 static int ask_committed(struct acd_consumer *consumer, struct acd_arena *arena,
                          rd_kafka_topic_partition_list_t *list, struct acd_committed *out)
 {
-    rd_kafka_resp_err_t failure = rd_kafka_committed(consumer->rk, list, ASK_TIMEOUT_MS);
+    rd_kafka_resp_err_t failure = rd_kafka_committed(consumer->rk, list, STABLE_TIMEOUT_MS);
 
     for (int i = 0; !failure && i < list->cnt; i++) {
         const rd_kafka_topic_partition_t *answer = &list->elems[i];

@@ -14,7 +14,7 @@ from client import Poster
 from daemon import QUICK
 from generator import SMALL, Load, answered, check_everything, wait_until_it_works
 from proxy import Proxy
-from servers import BUILD, wait_for
+from servers import BUILD, Redis, wait_for
 
 pytestmark = pytest.mark.long
 
@@ -392,3 +392,24 @@ def test_a_changelog_that_deletes_by_age_is_refused(world):
     daemon.start(ready=False)
     assert daemon.process.wait(30) == 78
     assert "cleanup.policy=compact" in daemon.log()
+
+
+def test_a_first_replica_comes(world, tmp_path):
+    """Redis takes a new replication id then, without a restart. One worker connects anew and sees it, one does not."""
+    here = world(partitions=2)
+    daemon = here.daemons[0]
+    for partition in (0, 1):
+        here.send({**CREATE, "account": f"a{partition}"}, partition=partition)
+    replica = Redis(tmp_path / "replica")
+    replica.client.replicaof("127.0.0.1", here.redis_server.port)
+    wait_for("the replica", lambda: replica.client.info("replication").get("master_link_status") == "up")
+    workers = [client for client in here.redis.client_list(_type="normal") if client["cmd"] == "get"]
+    assert len(workers) == 2
+    here.redis.client_kill_filter(_id=workers[0]["id"])
+    for partition in (0, 1):
+        here.send({**CREATE, "account": f"b{partition}"}, partition=partition)
+    daemon.wait_ready()
+    assert recoveries(here) <= 1, here.logs()
+    check_all(here)
+    replica.close()
+    daemon.stop()
