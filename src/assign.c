@@ -50,16 +50,19 @@ void acd_assign_take(struct acd_worker *worker)
 {
     const int32_t *assigned;
     uint32_t count = acd_consumer_assigned(worker->consumer, &assigned);
+    struct partition *partitions;
 
     acd_assign_give_up(worker);
+    partitions = calloc((size_t)count + 1, sizeof(*partitions));
+    /* The epoch stays what it was, so that the next turn comes here again. */
+    if (!partitions)
+        acd_arena_no_memory(&worker->arena);
     acd_assign_free(worker);
+    worker->partitions = partitions;
     worker->epoch = acd_consumer_epoch(worker->consumer);
     worker->joined = acd_consumer_group(worker->consumer) != NULL;
     worker->busy_count = 0;
     worker->alone = NULL;
-    worker->partitions = calloc((size_t)count + 1, sizeof(*worker->partitions));
-    if (!worker->partitions)
-        abort();
     for (uint32_t i = 0; i < count; i++) {
         worker->partitions[i].id = assigned[i];
         worker->partitions[i].verify_offset = -1;
@@ -108,12 +111,12 @@ void acd_assign_unhalt(struct partition *partition)
     acd_metric_add(ACD_METRIC_HALTED_PARTITIONS, -1);
 }
 
-void acd_assign_keep(struct acd_slice *kept, struct acd_slice value)
+void acd_assign_keep(struct acd_worker *worker, struct acd_slice *kept, struct acd_slice value)
 {
     char *copy = malloc(value.len + 1);
 
     if (!copy)
-        abort();
+        acd_arena_no_memory(&worker->arena);
     memcpy(copy, value.data, value.len);
     free((void *)(uintptr_t)kept->data);
     *kept = acd_slice(copy, value.len);
@@ -128,9 +131,10 @@ struct acd_slice acd_assign_origin(struct acd_worker *worker, int32_t partition)
                              acd_slice_str(shared->settings->kafka.commands), partition);
 }
 
-void acd_assign_mark(struct partition *partition, struct acd_slice marker, const char *nonce)
+void acd_assign_mark(struct acd_worker *worker, struct partition *partition, struct acd_slice marker,
+                     const char *nonce)
 {
-    acd_assign_keep(&partition->marker, marker);
+    acd_assign_keep(worker, &partition->marker, marker);
     snprintf(partition->nonce, sizeof(partition->nonce), "%s", nonce);
 }
 
@@ -171,8 +175,9 @@ static bool answer_pending(struct acd_worker *worker, struct partition *partitio
 
 /* From here on the partition is decided; the last record is fetched once more, to see that the log is the
  * same. */
-static void run_from(struct partition *partition, const struct acd_committed *committed,
-                     struct acd_slice text, const struct acd_marker *marker)
+static void run_from(struct acd_worker *worker, struct partition *partition,
+                     const struct acd_committed *committed, struct acd_slice text,
+                     const struct acd_marker *marker)
 {
     struct acd_token token = {.changelog_end = 0};
 
@@ -194,7 +199,7 @@ static void run_from(struct partition *partition, const struct acd_committed *co
     partition->next = marker->next;
     partition->verify_offset = partition->skip_verify ? -1 : marker->last;
     memcpy(partition->fingerprint, marker->fingerprint, sizeof(partition->fingerprint));
-    acd_assign_mark(partition, text, marker->nonce);
+    acd_assign_mark(worker, partition, text, marker->nonce);
 }
 
 /* Commands were given more partitions than the changelog has: it gets as many. */
@@ -234,11 +239,11 @@ static void resolve_one(struct acd_worker *worker, struct partition *partition,
         return;
     switch (acd_standing(committed, text.data ? &marker : NULL)) {
     case ACD_STANDING_CLEAN:
-        run_from(partition, committed, text, text.data ? &marker : NULL);
+        run_from(worker, partition, committed, text, text.data ? &marker : NULL);
         return;
     case ACD_STANDING_PENDING:
         if (answer_pending(worker, partition, text, &marker) && partition->phase != HALTED)
-            run_from(partition, committed, text, &marker);
+            run_from(worker, partition, committed, text, &marker);
         return;
     case ACD_STANDING_FOREIGN:
         acd_assign_halt(worker, partition,

@@ -93,9 +93,10 @@ static bool is_ready(void *context, char *reasons, int size)
 
     snprintf(reasons, (size_t)size, "[");
     pthread_mutex_lock(&daemon->lock);
-    ready = daemon->topics_checked;
+    ready = daemon->topics_checked && daemon->worker_count == (uint32_t)daemon->settings->worker.threads;
     if (!ready)
-        add_reason(reasons, size, daemon->waiting);
+        add_reason(reasons, size,
+                   daemon->topics_checked ? "workers are starting or stopping" : daemon->waiting);
     for (uint32_t i = 0; i < daemon->worker_count; i++)
         if (daemon->workers[i] && !acd_worker_ready(daemon->workers[i], reason, sizeof(reason))) {
             add_reason(reasons, size, reason);

@@ -33,7 +33,7 @@ static void take_incarnation(struct acd_worker *worker, struct acd_slice incarna
     if (acd_slice_equal(worker->incarnation, incarnation))
         return;
     acd_cache_clear(worker->cache);
-    acd_assign_keep(&worker->incarnation, incarnation);
+    acd_assign_keep(worker, &worker->incarnation, incarnation);
 }
 
 /* True when the incarnation was made in the Redis that is connected. */
@@ -218,7 +218,7 @@ static bool is_same_redis(struct acd_worker *worker)
     char before[128];
 
     snprintf(before, sizeof(before), "%s", acd_store_identity(worker->store));
-    if (acd_store_connect(worker->store) != ACD_STORE_OK)
+    if (acd_store_connect(worker->store, &worker->arena) != ACD_STORE_OK)
         return redis_failed(worker);
     return strcmp(before, acd_store_identity(worker->store)) == 0;
 }

@@ -39,7 +39,7 @@ static void advance(struct acd_worker *worker, struct part *part)
 {
     struct partition *partition = part->partition;
 
-    acd_assign_mark(partition, part->marker, part->nonce);
+    acd_assign_mark(worker, partition, part->marker, part->nonce);
     partition->next = part->last + 1;
     partition->changelog_end =
         acd_producer_changelog_end(worker->producer, partition->id) > partition->changelog_end

@@ -92,7 +92,7 @@ static bool have_redis(struct acd_worker *worker)
     if (acd_store_connected(worker->store))
         return true;
     snprintf(before, sizeof(before), "%s", acd_store_identity(worker->store));
-    if (acd_store_connect(worker->store) != ACD_STORE_OK) {
+    if (acd_store_connect(worker->store, &worker->arena) != ACD_STORE_OK) {
         acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
         return false;
     }
@@ -282,7 +282,7 @@ static void *run(void *context)
     jmp_buf no_memory;
 
     if (setjmp(no_memory)) {
-        /* Nothing was written: a commit happens only after all that needs memory. */
+        /* From wherever that came: what a batch has written by then is found as after a crash. */
         acd_worker_report(worker, "no memory; the batch is decided again");
         acd_recovery_end(&worker->recovery);
         acd_store_disconnect(worker->store);
@@ -294,8 +294,8 @@ static void *run(void *context)
         acd_arena_reset(&worker->arena);
         turn(worker);
     }
-    worker->arena.guard = NULL;
     acd_assign_give_up(worker);
+    worker->arena.guard = NULL;
     return NULL;
 }
 

@@ -237,10 +237,11 @@ void acd_assign_free(struct acd_worker *worker);
 struct acd_slice acd_assign_origin(struct acd_worker *worker, int32_t partition);
 
 /* Keeps a copy of the value beyond the batch, in place of what was kept. */
-void acd_assign_keep(struct acd_slice *kept, struct acd_slice value);
+void acd_assign_keep(struct acd_worker *worker, struct acd_slice *kept, struct acd_slice value);
 
 /* Remembers a marker and its nonce as the partition's last. */
-void acd_assign_mark(struct partition *partition, struct acd_slice marker, const char *nonce);
+void acd_assign_mark(struct acd_worker *worker, struct partition *partition, struct acd_slice marker,
+                     const char *nonce);
 
 /* ---- incarnation.c */
 

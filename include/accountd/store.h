@@ -36,7 +36,8 @@ const char *acd_store_error(const struct acd_store_handle *store);
 
 /* Connects anew, checks that this Redis may be used (a master, no eviction, no cluster), reads its identity
  * and loads the functions. ACD_STORE_HALT: it may not be used. */
-enum acd_store acd_store_connect(struct acd_store_handle *store) __attribute__((warn_unused_result));
+enum acd_store acd_store_connect(struct acd_store_handle *store, struct acd_arena *arena)
+    __attribute__((warn_unused_result));
 
 /* Closes the connection, with answers that nobody has read yet. */
 void acd_store_disconnect(struct acd_store_handle *store);

@@ -83,7 +83,7 @@ static enum acd_ctl_exit find_redis(struct rebuild *rebuild)
         return ACD_CTL_FAILED;
     }
     do
-        result = acd_store_connect(rebuild->store);
+        result = acd_store_connect(rebuild->store, &rebuild->arena);
     while ((result == ACD_STORE_DOWN || result == ACD_STORE_LATER) && may_try(rebuild));
     if (result == ACD_STORE_OK)
         return ACD_CTL_OK;
@@ -127,7 +127,8 @@ static enum acd_ctl_exit look(struct rebuild *rebuild, struct acd_slice *present
     struct acd_committed announced;
 
     acd_arena_reset(&rebuild->arena);
-    if (!acd_store_connected(rebuild->store) && acd_store_connect(rebuild->store) != ACD_STORE_OK) {
+    if (!acd_store_connected(rebuild->store) &&
+        acd_store_connect(rebuild->store, &rebuild->arena) != ACD_STORE_OK) {
         acd_ctl_error("Redis: %s", acd_store_error(rebuild->store));
         return ACD_CTL_UNREACHABLE;
     }

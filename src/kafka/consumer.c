@@ -31,6 +31,7 @@ struct acd_consumer {
     const char *topic;
     const char *changelog;
     uint64_t epoch;
+    bool missed; /* there was no memory for an assignment: it is to be asked for again */
     int32_t *assigned;
     uint32_t assigned_count;
     struct acd_group group; /* metadata NULL: no assignment */
@@ -76,6 +77,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_top
     forget_assignment(consumer);
     if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         consumer->assigned = calloc((size_t)list->cnt + 1, sizeof(*consumer->assigned));
+        consumer->missed = !consumer->assigned;
         for (int i = 0; consumer->assigned && i < list->cnt; i++)
             consumer->assigned[consumer->assigned_count++] = list->elems[i].partition;
         consumer->group.metadata = member_metadata(rk);
@@ -199,6 +201,9 @@ enum acd_poll acd_consumer_poll(struct acd_consumer *consumer, int timeout_ms, s
     rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->rk, timeout_ms);
     enum acd_poll result = ACD_POLL_NOTHING;
 
+    /* To subscribe once more is to leave and to join. */
+    if (consumer->missed)
+        consumer->missed = join(consumer) != RD_KAFKA_RESP_ERR_NO_ERROR;
     if (!message)
         return ACD_POLL_NOTHING;
     if (!message->err) {
@@ -354,26 +359,29 @@ int acd_consumer_announced(struct acd_consumer *consumer, struct acd_arena *aren
     return result;
 }
 
-/* One partition's offset with metadata, in a list; librdkafka frees the metadata with the list. */
-static void add_offset(rd_kafka_topic_partition_list_t *list, const char *topic, int32_t partition,
+/* One partition's offset with metadata, in a list; librdkafka frees the metadata with the list. False without
+ * memory: an offset without its metadata would pass for one that somebody else has set. */
+static bool add_offset(rd_kafka_topic_partition_list_t *list, const char *topic, int32_t partition,
                        int64_t offset, struct acd_slice metadata)
 {
     rd_kafka_topic_partition_t *item = rd_kafka_topic_partition_list_add(list, topic, partition);
 
     item->offset = offset;
     item->metadata = malloc(metadata.len + 1);
-    item->metadata_size = item->metadata ? metadata.len : 0;
-    if (item->metadata)
-        memcpy(item->metadata, metadata.data, metadata.len);
+    if (!item->metadata)
+        return false;
+    item->metadata_size = metadata.len;
+    memcpy(item->metadata, metadata.data, metadata.len);
+    return true;
 }
 
 int acd_consumer_announce(struct acd_consumer *consumer, struct acd_slice metadata)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_resp_err_t failure;
+    rd_kafka_resp_err_t failure = add_offset(list, consumer->changelog, 0, 0, metadata)
+                                      ? rd_kafka_commit(consumer->rk, list, 0)
+                                      : RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
 
-    add_offset(list, consumer->changelog, 0, 0, metadata);
-    failure = rd_kafka_commit(consumer->rk, list, 0);
     rd_kafka_topic_partition_list_destroy(list);
     return failure ? fail(consumer, "announcement", failure) : 0;
 }
@@ -381,11 +389,13 @@ int acd_consumer_announce(struct acd_consumer *consumer, struct acd_slice metada
 int acd_consumer_commit(struct acd_consumer *consumer, const struct acd_offset *offsets, uint32_t count)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
-    rd_kafka_resp_err_t failure;
+    rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
 
     for (uint32_t i = 0; i < count; i++)
-        add_offset(list, consumer->topic, offsets[i].partition, offsets[i].next, offsets[i].token);
-    failure = rd_kafka_commit(consumer->rk, list, 0);
+        if (!add_offset(list, consumer->topic, offsets[i].partition, offsets[i].next, offsets[i].token))
+            failure = RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
+    if (!failure)
+        failure = rd_kafka_commit(consumer->rk, list, 0);
     rd_kafka_topic_partition_list_destroy(list);
     return failure ? fail(consumer, "commit", failure) : 0;
 }

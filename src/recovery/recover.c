@@ -67,7 +67,7 @@ bool acd_recovery_again(struct acd_recovery *recovery, enum acd_store result)
             return false;
         if (acd_store_connected(recovery->store))
             return true;
-        result = acd_store_connect(recovery->store);
+        result = acd_store_connect(recovery->store, &recovery->arena);
     } while (result == ACD_STORE_DOWN || result == ACD_STORE_LATER);
     return result == ACD_STORE_OK && strcmp(before, acd_store_identity(recovery->store)) == 0;
 }

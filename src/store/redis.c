@@ -78,10 +78,10 @@ static enum acd_store select_database(struct acd_redis *redis, const struct acd_
     return result;
 }
 
-enum acd_store acd_redis_connect(struct acd_redis *redis, const struct acd_settings *settings)
+enum acd_store acd_redis_connect(struct acd_redis *redis, const struct acd_settings *settings,
+                                 struct acd_arena *arena)
 {
     const struct timeval timeout = {ACD_REDIS_TIMEOUT_MS / 1000, ACD_REDIS_TIMEOUT_MS % 1000 * 1000};
-    struct acd_arena arena;
     enum acd_store result;
 
     acd_redis_close(redis);
@@ -96,11 +96,9 @@ enum acd_store acd_redis_connect(struct acd_redis *redis, const struct acd_setti
     /* A Unix socket has no keepalive, and hiredis would keep the refusal as the connection's error. */
     if (!settings->redis.socket[0] && redisEnableKeepAlive(redis->context) != REDIS_OK)
         return down(redis, redis->context->errstr);
-    acd_arena_init(&arena);
-    result = authenticate(redis, settings, &arena);
+    result = authenticate(redis, settings, arena);
     if (result == ACD_STORE_OK)
-        result = select_database(redis, settings, &arena);
-    acd_arena_free(&arena);
+        result = select_database(redis, settings, arena);
     if (result != ACD_STORE_OK)
         acd_redis_close(redis);
     return result;

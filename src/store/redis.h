@@ -39,7 +39,8 @@ void acd_args_str(struct acd_args *args, const char *text);       /* borrows */
 void acd_args_int(struct acd_args *args, int64_t number);
 
 /* Connects, authenticates and selects the database. Closes an earlier connection. */
-enum acd_store acd_redis_connect(struct acd_redis *redis, const struct acd_settings *settings);
+enum acd_store acd_redis_connect(struct acd_redis *redis, const struct acd_settings *settings,
+                                 struct acd_arena *arena);
 
 void acd_redis_close(struct acd_redis *redis);
 

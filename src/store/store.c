@@ -150,21 +150,18 @@ static enum acd_store load_functions(struct acd_store_handle *store, struct acd_
     return result == ACD_STORE_HALT && strstr(store->redis.error, "already exists") ? ACD_STORE_OK : result;
 }
 
-enum acd_store acd_store_connect(struct acd_store_handle *store)
+enum acd_store acd_store_connect(struct acd_store_handle *store, struct acd_arena *arena)
 {
-    struct acd_arena arena;
     char before[sizeof(store->identity)];
-    enum acd_store result = acd_redis_connect(&store->redis, store->settings);
+    enum acd_store result = acd_redis_connect(&store->redis, store->settings, arena);
 
     store->guarded = false;
     if (result != ACD_STORE_OK)
         return result;
-    acd_arena_init(&arena);
     memcpy(before, store->identity, sizeof(before));
-    result = read_identity(store, &arena);
+    result = read_identity(store, arena);
     if (result == ACD_STORE_OK)
-        result = load_functions(store, &arena);
-    acd_arena_free(&arena);
+        result = load_functions(store, arena);
     if (result == ACD_STORE_OK)
         return ACD_STORE_OK;
     /* A Redis that tells its identity and then goes on loading is not connected: the try that succeeds must

@@ -236,7 +236,7 @@ static enum acd_store finish(struct world *world)
 
 static enum acd_store connect_anew(struct world *world)
 {
-    return acd_store_connect(world->store);
+    return acd_store_connect(world->store, &world->arena);
 }
 
 static enum acd_store (*const calls[])(struct world *) = {
@@ -279,7 +279,7 @@ static void connect_first(struct world *world)
         "$1\r\nl\r\n";
 
     fuzz_wire_feed(acd_slice(hello, sizeof(hello) - 1));
-    FUZZ_CHECK(acd_store_connect(world->store) == ACD_STORE_OK, "not connected: %s",
+    FUZZ_CHECK(acd_store_connect(world->store, &world->arena) == ACD_STORE_OK, "not connected: %s",
                acd_store_error(world->store));
 }
 

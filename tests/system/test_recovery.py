@@ -403,7 +403,7 @@ def test_a_first_replica_comes(world, tmp_path):
     replica = Redis(tmp_path / "replica")
     replica.client.replicaof("127.0.0.1", here.redis_server.port)
     wait_for("the replica", lambda: replica.client.info("replication").get("master_link_status") == "up")
-    workers = [client for client in here.redis.client_list(_type="normal") if client["cmd"] == "get"]
+    workers = [client for client in here.redis.client_list(_type="normal") if client["cmd"] in ("get", "fcall")]
     assert len(workers) == 2
     here.redis.client_kill_filter(_id=workers[0]["id"])
     for partition in (0, 1):
