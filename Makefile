@@ -37,7 +37,7 @@ LIB := $(BUILD)/libaccountd.a
 CTL_LIB := $(BUILD)/libaccountctl.a
 FUNCTIONS := $(BUILD)/gen/functions_lua.h
 
-.PHONY: all deps demo check check-unit check-system check-asan format tidy install clean help force
+.PHONY: all deps demo check check-unit check-system check-asan check-asan-unit format tidy install clean help force
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -55,13 +55,17 @@ demo: ## the main job, shown on a Kafka and a Redis of its own
 check: deps ## all tests
 	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 all
 	@$(MAKE) --no-print-directory WERROR=1 tidy check-unit
-	@$(MAKE) --no-print-directory -j$$(nproc) check-asan
+	@$(MAKE) --no-print-directory -j$$(nproc) check-asan-unit
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 fuzz-corpus-check
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 check-sim SIM_SEEDS=5000
 	@$(MAKE) --no-print-directory WERROR=1 check-system
 
 check-unit: $(TESTS:%=$(BUILD)/unit/%) ## unit tests
 	@for test in $^; do echo "== $$test"; $$test || exit 1; done
 
-check-asan: ## unit tests under AddressSanitizer and UndefinedBehaviorSanitizer
+check-asan: check-asan-unit ## unit tests and a part of the system tests under AddressSanitizer and UBSan
+
+check-asan-unit: # in a make of its own, for its flags
 	@$(MAKE) --no-print-directory BUILD=build-asan WERROR=1 CFLAGS='-O1 -g' SANITIZE=address,undefined check-unit
 
 check-system: all ## the programs on a real Kafka and Redis
@@ -86,7 +90,8 @@ install: all ## into $(DESTDIR)$(PREFIX); an existing configuration stays
 		> $(DESTDIR)$(PREFIX)/lib/systemd/system/accountd.service
 
 clean: ## remove what was built, but not what was fetched
-	rm -rf $(BUILD)/obj $(BUILD)/unit $(BUILD)/gen $(BUILD)/flags $(BUILD)/*.a $(BUILD)/accountd $(BUILD)/accountctl build-asan
+	rm -rf $(BUILD)/obj $(BUILD)/unit $(BUILD)/gen $(BUILD)/flags $(BUILD)/*.a $(BUILD)/accountd $(BUILD)/accountctl \
+		$(BUILD)/sim $(BUILD)/sim-objects $(BUILD)/oom build-asan build-tsan build-coverage
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \

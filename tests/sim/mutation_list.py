@@ -1,0 +1,219 @@
+"""The rules that the exactly-once protocol stands on, each with the change of the sources that removes it.
+
+docs/design.md says why each rule is there. A change is (file, text, text in its place); the text must be in
+the file exactly once, so that a rule that moved is noticed here.
+
+What has no place here, and why:
+- an offset without a token halts the partition: no fault sets offsets by hand;
+- what is published is noted by the next commit even when that one is refused: a worker notes it again at every
+  turn, so that nothing hangs on it;
+- a commit that was sent twice finds its own nonce: without that, the outbox answers;
+- markers and incarnation are written in one call: there is no half of it to leave out.
+"""
+
+COMMIT = "src/store/commit.lua"
+ASSIGN = "src/assign.c"
+RECOVER = "src/recovery/recover.c"
+RESTORE = "src/recovery/restore.c"
+INCARNATION = "src/incarnation.c"
+POSITION = "src/core/position.c"
+REWRITE = "src/store/rewrite.c"
+# What stands in for src/kafka: rules that are librdkafka's settings, or calls of it, are kept here.
+CONSUMER = "tests/sim/consumer.c"
+CHANGELOG = "tests/sim/changelog.c"
+BATCH = "src/batch.c"
+
+# Records of partitions that were given up meanwhile are no longer there to release.
+RELEASE = ("src/intake.c", "    for (; n > 0; n--) {\n", "    for (; n > 0 && partition->queued; n--) {\n")
+
+# Faults that make rules matter.
+CRASHES = "kill,stop,pause,leave,session"
+CALLS = "break,late,refuse,pause,stop"
+ENDS = "kill,transaction,end,markers"
+LOSS = "kill,stop,pause,flush,tail,wipe"
+LOSS_AND_ENDS = LOSS + ",transaction,end,markers"
+SERVERS = "kill,pause,restart,tail,old,failover,back"
+
+# (rule, changes, faults)
+MUTATIONS = [
+    ("every commit compares the marker", [
+        (COMMIT, "if marker ~= args[i + 1] then", "if false then")], "kill,stop,pause,session,tail,old"),
+    ("every commit compares the incarnation", [
+        (COMMIT, "if incarnation ~= args[2] then", "if false then")], LOSS),
+    ("every commit compares the accounts' revisions", [
+        (COMMIT, "if revision_of(entry.key, app.deleted, entry.name) ~= args[i + 2] then", "if false then")], "none"),
+    ("every commit compares the size of the admin set", [
+        (COMMIT, "if members ~= tonumber(admins) then", "if false then")], "pause,stop,late"),
+    ("nothing is decided on another partition's unpublished effects", [
+        (COMMIT, "if owner and not owned[owner] then", "if false then")], LOSS),
+    ("nor are reads and refusals", [
+        (COMMIT, """            table.insert(app.fields, app.name .. '/' .. entry.name)
+            table.insert(app.ordinals, ordinal)
+""", """            if entry.op == 'w' then
+                table.insert(app.fields, app.name .. '/' .. entry.name)
+                table.insert(app.ordinals, ordinal)
+            end
+""")], LOSS),
+    ("no account is touched by two partitions of one batch", [
+        (BATCH, "if (entry->partition != item->partition->id || is_busy(worker, entry->hash))",
+         "if (is_busy(worker, entry->hash))")], LOSS),
+    ("no admin set is touched by two partitions of one batch", [
+        (BATCH, "    return app->partition == item->partition->id;\n", "    return true;\n")], LOSS),
+    ("a list sees what its own partition did before", [
+        (BATCH, "if (!room->mixed && (list != room->lists_only || accounts > room->accounts))",
+         "if (!room->mixed && accounts > room->accounts)")], "none"),
+    ("the group's metadata is that of the assignment", [
+        (CONSUMER, "    return consumer->in_group ? &consumer->group : NULL;\n",
+         "    struct acd_consumer *own = (struct acd_consumer *)(uintptr_t)consumer;\n\n"
+         "    own->group.generation = own->generation;\n"
+         "    memcpy(own->group.member, own->member, sizeof(own->member));\n"
+         "    return own->in_group ? &own->group : NULL;\n")], CRASHES),
+    ("offsets are fetched when no transaction is open", [
+        (CONSUMER, "    while (kafka_offset_pending(topic, partition)) {\n", "    while (false) {\n"),
+        (CONSUMER, "bool waits = kafka_offset_pending(KAFKA_COMMANDS, partitions[i]);", "bool waits = false;")], ENDS),
+    ("a batch that was decided before a rebalance is dropped", [
+        ("src/commit.c", """            if (!acd_worker_hold(worker) || !acd_batch_runs(batch))
+                return false;
+""", """            acd_worker_hold(worker);
+            break;
+"""),
+        RELEASE], CALLS),
+    ("every transaction carries the offsets", [
+        ("src/publish.c", "acd_consumer_group(worker->consumer), offsets, count,",
+         "acd_consumer_group(worker->consumer), offsets, 0,"),
+        ("src/publish.c", "if (worker->shared->embedded && acd_consumer_commit(",
+         "if (acd_consumer_commit(")], CRASHES),
+    ("the next batch waits for this one's transaction", [
+        ("src/publish.c", """    if (!acd_publish(worker, offsets, batch->part_count, &messages, true)) {
+""", """    if (!acd_publish(worker, offsets, batch->part_count, &messages, true) && !worker->producer) {
+""")], ENDS),
+    ("what was applied and not answered is answered from the outbox", [
+        (ASSIGN, "if (answer_pending(worker, partition, text, &marker) && partition->phase != HALTED)",
+         "if (partition->phase != HALTED)")], CRASHES),
+    ("the outbox holds the answers of reads", [
+        ("src/core/outbox.c", "        put_slice(&buffer, message->topic);\n",
+         "        put_slice(&buffer, memmem(message->value.data, message->value.len, \"record\", 6)\n"
+         "                               ? acd_slice_str(\"account.dead-letters\") : message->topic);\n")], CRASHES),
+    ("the token holds the batch's nonce", [
+        (POSITION, "if (marker->next == committed->offset && strcmp(marker->nonce, token.nonce) == 0)",
+         "if (marker->next == committed->offset)"),
+        (POSITION, "if (marker->next > committed->offset && strcmp(marker->before, token.nonce) == 0 &&\n"
+         "        marker->from == committed->offset)",
+         "if (marker->next > committed->offset && marker->from == committed->offset)")], SERVERS),
+    ("offsets are read before markers", [
+        (ASSIGN, """    if (acd_consumer_committed(worker->consumer, &worker->arena, ids, count, committed)) {
+        acd_worker_report(worker, "Kafka: %s", acd_consumer_error(worker->consumer));
+        return;
+    }
+    if (!acd_incarnation_check(worker)) {
+        acd_clock_sleep_ms(LOOK_AGAIN_MS);
+        return;
+    }
+    if (acd_store_markers(worker->store, &worker->arena, ids, count, markers) != ACD_STORE_OK) {
+        acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
+        return;
+    }
+""", """    if (!acd_incarnation_check(worker)) {
+        acd_clock_sleep_ms(LOOK_AGAIN_MS);
+        return;
+    }
+    if (acd_store_markers(worker->store, &worker->arena, ids, count, markers) != ACD_STORE_OK) {
+        acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
+        return;
+    }
+    if (acd_consumer_committed(worker->consumer, &worker->arena, ids, count, committed)) {
+        acd_worker_report(worker, "Kafka: %s", acd_consumer_error(worker->consumer));
+        return;
+    }
+""")], CRASHES),
+    ("deletions are in the changelog", [
+        ("src/messages.c", "if (outcome->refusal.code != ACD_OK || !outcome->changed)",
+         "if (outcome->refusal.code != ACD_OK || !outcome->changed || command->op == ACD_DELETE)")], "none"),
+    ("the cache goes with the incarnation", [
+        (INCARNATION, "    acd_cache_clear(worker->cache);\n", "")], LOSS),
+    ("a new connection compares Redis' identity", [
+        ("src/worker.c", "if (!first && strcmp(before, acd_store_identity(worker->store)) != 0) {",
+         "if (false && !first) {")], SERVERS),
+    ("a Redis that is still loading is not yet the one that was asked last", [
+        ("src/store/store.c", "    memcpy(store->identity, before, sizeof(before));\n    acd_redis_close(",
+         "    acd_redis_close(")], SERVERS),
+    ("an incarnation holds only in the Redis that it was made in", [
+        (INCARNATION, "    return incarnation.len > identity.len && incarnation.data[identity.len] == ' ' &&\n"
+         "           memcmp(incarnation.data, identity.data, identity.len) == 0;\n",
+         "    return incarnation.len > identity.len;\n")], SERVERS),
+    ("an incarnation is unique", [
+        (RECOVER, 'acd_arena_format(&recovery->arena, "%s %s", acd_store_identity(recovery->store), '
+         "recovery->token);",
+         'acd_arena_format(&recovery->arena, "%s same", acd_store_identity(recovery->store));'),
+        (INCARNATION, 'acd_arena_format(&worker->arena, "%s %s", acd_store_identity(worker->store), nonce);',
+         'acd_arena_format(&worker->arena, "%s same", acd_store_identity(worker->store));')], LOSS),
+    ("an incarnation is announced in Kafka", [
+        (INCARNATION, "if (announced.exists && acd_slice_equal(announced.metadata, present) && "
+         "made_here(worker, present)) {", "if (present.data && made_here(worker, present)) {"),
+        (RECOVER, "if (!announced.exists || !acd_slice_equal(announced.metadata, recovery->incarnation))",
+         "if (!announced.exists)")], SERVERS),
+    ("taking the recovery over deletes the bad incarnation", [
+        (COMMIT, "        redis.call('DEL', prefix .. 'accountd:incarnation')\n", "")], SERVERS),
+    ("a recovery is taken before the barrier", [
+        (RECOVER, "    enum acd_recovered step = take(recovery, bad);\n",
+         "    enum acd_recovered step;\n\n    recovery->token[0] = '\\0';\n    step = barrier(recovery);\n"
+         "    if (step == ACD_RECOVERED)\n        step = take(recovery, bad);\n"),
+        (RECOVER, "    step = barrier(recovery);\n    if (step == ACD_RECOVERED)\n"
+         "        step = read_offsets(recovery, &look);\n", "    step = read_offsets(recovery, &look);\n"),
+        (RECOVER, "    do\n        result = acd_store_forget(", "    if (!recovery->token[0])\n"
+         "        return true;\n    do\n        result = acd_store_forget(")], SERVERS),
+    ("a recovery begins with a barrier", [
+        (RECOVER, "    step = barrier(recovery);\n", "    step = ACD_RECOVERED;\n")], LOSS),
+    ("a recovery reads the offsets after the barrier", [
+        (RECOVER, "    step = barrier(recovery);\n    if (step == ACD_RECOVERED)\n"
+         "        step = read_offsets(recovery, &look);\n",
+         "    step = read_offsets(recovery, &look);\n    if (step == ACD_RECOVERED)\n"
+         "        step = barrier(recovery);\n")], LOSS),
+    ("a recovery reads the changelog after the offsets", [
+        (RECOVER, "    step = barrier(recovery);\n    if (step == ACD_RECOVERED)\n"
+         "        step = read_offsets(recovery, &look);\n",
+         "    recovery->changelog = acd_changelog_open(recovery->settings, recovery->error, "
+         "sizeof(recovery->error));\n"
+         "    step = barrier(recovery);\n    if (step == ACD_RECOVERED)\n"
+         "        step = read_offsets(recovery, &look);\n"),
+        (RESTORE, "    recovery->changelog = acd_changelog_open(",
+         "    if (!recovery->changelog)\n        recovery->changelog = acd_changelog_open(")], LOSS),
+    ("a restore reads what committed transactions wrote", [
+        (CHANGELOG, "    int64_t stable = kafka_stable_end(log);\n", "    int64_t stable = log->end;\n"),
+        (CHANGELOG, "    int64_t found = kafka_visible(log, changelog->next[partition], end);\n",
+         "    int64_t found = changelog->next[partition];\n\n"
+         "    while (found < end && (log->records[found].control || log->records[found].compacted))\n"
+         "        found++;\n"
+         "    found = found < end ? found : -1;\n")], LOSS_AND_ENDS),
+    ("a restore waits for transactions that are open", [
+        (CHANGELOG, "    int64_t stable = kafka_stable_end(log);\n", "    int64_t stable = log->end;\n")],
+     LOSS_AND_ENDS),
+    ("what a recovery writes compares its token", [
+        (COMMIT, "    if held[1] ~= token then\n        return false\n    end\n"
+         "    extend_recovery(prefix, token, held[2])",
+         "    extend_recovery(prefix, token, held[2] or 5000)"),
+        (REWRITE, "    store->guarded = acd_slice_is(acd_reply_slice(held), token);\n",
+         "    store->guarded = token != NULL;\n"),
+        (REWRITE, '    send_words(store, arena, "WATCH", key, NULL);\n',
+         '    send_words(store, arena, "UNWATCH", acd_slice(NULL, 0), NULL);\n')], LOSS + ",late"),
+    ("a restore compares accounts whole, not by revision", [
+        (REWRITE, "    if (hash->elements != fields.count)\n        return false;\n",
+         "    for (size_t at = 0; at < hash->elements; at += 2)\n"
+         '        if (acd_slice_is(acd_reply_slice(hash->element[at]), "rev"))\n'
+         "            return acd_slice_equal(acd_reply_slice(hash->element[at + 1]),\n"
+         '                                   acd_arena_format(arena, "%lld", (long long)account->revision));\n'
+         "    if (hash->elements != fields.count)\n        return false;\n")], SERVERS),
+    ("a restore removes what the changelog lacks", [
+        (RESTORE, "        step = sweep(recovery, is_unknown);\n", "        step = ACD_RECOVERED;\n")], SERVERS),
+    ("a restore makes indexes, admin sets and deletions anew", [
+        (RESTORE, "    return !found->name.data;\n", "    return !found->name.data && !found->app.data;\n")], SERVERS),
+    ("the highest revision of an account counts, over all partitions", [
+        (RESTORE, "    if (restored->account.revision <= citizen->revision)\n        return;\n", "")], LOSS),
+    ("a restore forgets what was applied and not answered", [
+        (RECOVER, "        look->markers[i] = marker_after(recovery, look, (int32_t)i);\n",
+         "        if (!look->markers[i].data)\n"
+         "            look->markers[i] = marker_after(recovery, look, (int32_t)i);\n")], LOSS),
+    ("a note of what is published compares the marker", [
+        (COMMIT, "if redis.call('GET', args[1] .. 'accountd:marker:' .. args[i]) == args[i + 1] then",
+         "if redis.call('EXISTS', args[1] .. 'accountd:marker:' .. args[i]) == 1 then")], "stop,pause,session"),
+]
