@@ -13,7 +13,7 @@
 
 /* The broker may forget an offset after days without a commit of it. */
 #define ANNOUNCE_EVERY_MS (12LL * 3600 * 1000)
-#define ANNOUNCE_AGAIN_MS (60LL * 1000)
+#define COMPARE_EVERY_MS  (60LL * 1000)
 
 #define LOOK_EVERY_MS     1000
 
@@ -272,29 +272,34 @@ void acd_incarnation_look(struct acd_worker *worker)
         acd_assign_doubt(worker);
 }
 
-/* A recovery may have announced another one: that must stay. Were this one written over it in the moment
- * between, Redis would count as not whole, and be looked at once more. */
-static int announce_again(struct acd_worker *worker)
+/* Compares what is announced, and announces it once more when it is time. -1: Kafka does not answer. */
+static int compare_announced(struct acd_worker *worker)
 {
     struct acd_committed announced;
 
     if (acd_consumer_announced(worker->consumer, &worker->arena, &announced))
         return -1;
-    return announced.exists && acd_slice_equal(announced.metadata, worker->incarnation)
-               ? acd_consumer_announce(worker->consumer, worker->incarnation)
-               : 0;
+    /* A commit that was late may have written an old one over it: then some dead Redis would pass for whole.
+     */
+    if (!announced.exists || !acd_slice_equal(announced.metadata, worker->incarnation)) {
+        acd_assign_doubt(worker);
+        return 0;
+    }
+    if (acd_clock_ms() < worker->announce_at_ms)
+        return 0;
+    worker->announce_at_ms = acd_clock_ms() + ANNOUNCE_EVERY_MS;
+    return acd_consumer_announce(worker->consumer, worker->incarnation);
 }
 
 void acd_incarnation_announce(struct acd_worker *worker)
 {
     bool first = worker->partition_count > 0 && worker->partitions[0].id == 0;
-    int64_t pause_ms = ANNOUNCE_EVERY_MS;
 
-    if (!first || !worker->incarnation.len || acd_clock_ms() < worker->announce_at_ms)
+    if (!first || !worker->incarnation.len || acd_clock_ms() < worker->compare_at_ms)
         return;
-    if (announce_again(worker)) {
+    worker->compare_at_ms = acd_clock_ms() + COMPARE_EVERY_MS;
+    if (compare_announced(worker)) {
         acd_log(ACD_LOG_WARNING, "worker %s: %s", worker->name, acd_consumer_error(worker->consumer));
-        pause_ms = ANNOUNCE_AGAIN_MS;
+        worker->announce_at_ms = 0;
     }
-    worker->announce_at_ms = acd_clock_ms() + pause_ms;
 }

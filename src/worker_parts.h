@@ -98,6 +98,7 @@ struct acd_worker {
 
     struct acd_slice incarnation; /* owned; empty while Redis is not known to be whole */
     int64_t announce_at_ms;       /* when the incarnation is to be announced once more */
+    int64_t compare_at_ms;        /* … is to be compared with what Kafka knows */
     int64_t look_at_ms;           /* when it is to be compared with Redis' while there is nothing to do */
     uint32_t not_whole;           /* how often in a row Redis was found not to be whole */
     struct acd_recovery recovery; /* under way only within a turn of the loop */
@@ -259,8 +260,8 @@ void acd_incarnation_retry(struct acd_worker *worker);
 /* Once a second, whether or not there are commands: Redis may have been emptied since. */
 void acd_incarnation_look(struct acd_worker *worker);
 
-/* Announces the incarnation once more when it is time: brokers forget an offset that is not committed for
- * days. */
+/* Compares the incarnation with the announced one every minute, and announces it once more when it is time:
+ * brokers forget an offset that is not committed for days. */
 void acd_incarnation_announce(struct acd_worker *worker);
 
 /* ---- intake.c */
