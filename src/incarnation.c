@@ -196,8 +196,12 @@ static bool found_group(struct acd_worker *worker, int32_t partitions)
     }
     if (acd_consumer_announce(worker->consumer, present))
         return kafka_failed(worker);
-    take_incarnation(worker, present);
     acd_log(ACD_LOG_INFO, "worker %s: this Redis is new and is taken into use", worker->name);
+    /* Another worker may have taken another Redis into use at the same moment. Looking again in a later
+     * generation, all see the same announcement. */
+    if (!worker->shared->embedded)
+        return acd_consumer_rejoin(worker->consumer) ? kafka_failed(worker) : false;
+    take_incarnation(worker, present);
     return true;
 }
 
