@@ -66,6 +66,7 @@ void acd_assign_take(struct acd_worker *worker)
     for (uint32_t i = 0; i < count; i++) {
         worker->partitions[i].id = assigned[i];
         worker->partitions[i].verify_offset = -1;
+        worker->partitions[i].missed = -1;
         worker->partitions[i].counted = -1;
         memcpy(worker->partitions[i].nonce, ACD_NO_NONCE, sizeof(ACD_NO_NONCE));
     }

@@ -88,8 +88,9 @@ static void take_record(struct acd_worker *worker, struct acd_record *record)
         acd_record_release(record);
 }
 
-/* Asked for what the log does not hold: the record to verify may have been deleted by retention; anything
- * else means that the log is shorter than what was applied, or that commands were deleted before they were
+/* Asked for what the log does not hold. The record to verify may have been deleted by retention, and so may
+ * commands that another worker has decided while this process stood still. What is looked up anew and not held
+ * either means that the log is shorter than what was applied, or that commands were deleted before they were
  * read. */
 static void out_of_range(struct acd_worker *worker, int32_t id)
 {
@@ -106,6 +107,9 @@ static void out_of_range(struct acd_worker *worker, int32_t id)
                 "partition %d: the last applied record is no longer kept, so it was not compared", id);
         acd_assign_doubt(worker);
         partition->skip_verify = true;
+    } else if (partition->next == ACD_OFFSET_BEGINNING || partition->missed != partition->next) {
+        acd_assign_doubt(worker);
+        partition->missed = partition->next;
     } else {
         acd_assign_halt(worker, partition,
                         "offset %lld is to be decided next, but the log holds %lld to %lld",

@@ -58,6 +58,7 @@ struct partition {
     int64_t next;                      /* offset to decide next, or ACD_OFFSET_BEGINNING */
     int64_t verify_offset;             /* the last decided record, to be fetched once more, or -1 */
     bool skip_verify;                  /* the log no longer holds that record */
+    int64_t missed;                    /* offset that was to be decided next and was not in the log, or -1 */
     bool until_retry;                  /* halted because a recovery was impossible, which may change */
     uint32_t lost;                     /* how often in a row its marker was found not to fit */
     char fingerprint[ACD_NONCE_BYTES]; /* … and what it must hash to */
