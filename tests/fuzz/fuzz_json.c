@@ -7,7 +7,7 @@
 
 /* `{,,,…` is the worst: room for a member of 40 bytes is made at each comma before the mistake is found. What
  * is right takes 12 at most. */
-#define BYTES_PER_BYTE 40
+#define BYTES_PER_BYTE 15
 
 static unsigned depth_of(const json_t *json)
 {
