@@ -57,7 +57,7 @@ check: deps ## all tests
 	@$(MAKE) --no-print-directory WERROR=1 tidy check-unit
 	@$(MAKE) --no-print-directory -j$$(nproc) check-asan-unit
 	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 fuzz-corpus-check
-	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 check-sim SIM_SEEDS=5000
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 check-sim
 	@$(MAKE) --no-print-directory WERROR=1 check-system
 
 check-unit: $(TESTS:%=$(BUILD)/unit/%) ## unit tests
