@@ -89,9 +89,9 @@ static void take_record(struct acd_worker *worker, struct acd_record *record)
 }
 
 /* Asked for what the log does not hold. The record to verify may have been deleted by retention, and so may
- * commands that another worker has decided while this process stood still. What is looked up anew and not held
- * either means that the log is shorter than what was applied, or that commands were deleted before they were
- * read. */
+ * commands that another worker has decided while this process stood still. What is looked up anew and not
+ * held either means that the log is shorter than what was applied, or that commands were deleted before they
+ * were read. */
 static void out_of_range(struct acd_worker *worker, int32_t id)
 {
     struct partition *partition = find_partition(worker, id);

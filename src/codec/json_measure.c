@@ -1,6 +1,8 @@
 /* How much memory the tree of a JSON message takes. */
 #include "json.h"
 
+#include <stdalign.h>
+
 /* The closing quote of the string that begins at `start`, or the end. */
 static const unsigned char *measure_string(const unsigned char *start, const unsigned char *end,
                                            struct acd_json_size *size)
@@ -25,7 +27,8 @@ static const unsigned char *measure_string(const unsigned char *start, const uns
  * child only right after the one that it fits. */
 const char *acd_json_measure(const struct acd_json *json, struct acd_json_size *size)
 {
-    /* An item takes two bytes of a message at least, a member five; commas alone must not reserve more. */
+    /* An item takes two bytes of a message at least, a member five; commas alone must not reserve more. The
+     * tree is read from its end, which must be as aligned as its start. */
     const size_t most = sizeof(struct acd_value) / 2 * (size_t)(json->end - json->begin) +
                         ACD_DEPTH_MAX * sizeof(struct acd_member);
     size_t child_bytes[ACD_DEPTH_MAX];
@@ -68,6 +71,6 @@ const char *acd_json_measure(const struct acd_json *json, struct acd_json_size *
     while (depth)
         size->tree += child_bytes[--depth];
     if (size->tree > most)
-        size->tree = most;
+        size->tree = (most + alignof(struct acd_member) - 1) & ~(alignof(struct acd_member) - 1);
     return NULL;
 }

@@ -37,8 +37,7 @@ static enum acd_store establish(struct world *world)
 {
     struct acd_slice out;
 
-    return acd_store_establish(world->store, &world->arena, acd_slice_str("i"), 4,
-                               acd_slice_str("d"), &out);
+    return acd_store_establish(world->store, &world->arena, acd_slice_str("i"), 4, acd_slice_str("d"), &out);
 }
 
 static enum acd_store markers(struct world *world)
@@ -176,8 +175,7 @@ static enum acd_store attempts(struct world *world)
 
 static enum acd_store take(struct world *world)
 {
-    return acd_store_take(world->store, &world->arena, acd_slice_str("bad"), "t", "",
-                          acd_slice_str("d"));
+    return acd_store_take(world->store, &world->arena, acd_slice_str("bad"), "t", "", acd_slice_str("d"));
 }
 
 static enum acd_store sweep(struct world *world)
