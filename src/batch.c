@@ -202,6 +202,34 @@ static enum acd_store load_lists(struct acd_worker *worker, struct batch *batch)
     return ACD_STORE_OK;
 }
 
+/* Accounts that were created anew since the index was read stand at another place in it now. A cached one may
+ * be the older of the two: it is forgotten. */
+static bool any_moved(struct acd_worker *worker, const struct batch *batch, const struct item *item)
+{
+    bool moved = false;
+
+    for (uint32_t n = 0; n < item->page.count; n++) {
+        const struct acd_entry *entry = acd_state_find(&batch->state, item->command.app, item->page.names[n]);
+
+        if (entry->base->exists && entry->base->created_at_ms != item->page.created_at_ms[n]) {
+            acd_cache_drop(worker->cache, entry->hash, entry->app->name, entry->name);
+            moved = true;
+        }
+    }
+    return moved;
+}
+
+/* Lists that have to be read once more. */
+static bool lists_moved(struct acd_worker *worker, const struct batch *batch)
+{
+    bool moved = false;
+
+    for (uint32_t i = 0; i < batch->item_count && worker->lists_refused < LIST_TRIES_MAX; i++)
+        moved |= any_moved(worker, batch, &batch->items[i]);
+    worker->lists_refused += moved;
+    return moved;
+}
+
 enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
 {
     enum acd_store result = load_lists(worker, batch);
@@ -217,7 +245,9 @@ enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
     }
     acd_metric_add(ACD_METRIC_CACHE_HITS, hits);
     acd_metric_add(ACD_METRIC_CACHE_MISSES, misses);
-    return result == ACD_STORE_OK ? acd_store_load(worker->store, &worker->arena, &batch->state) : result;
+    if (result == ACD_STORE_OK)
+        result = acd_store_load(worker->store, &worker->arena, &batch->state);
+    return result == ACD_STORE_OK && lists_moved(worker, batch) ? ACD_STORE_STALE : result;
 }
 
 /* ---- Deciding */

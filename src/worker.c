@@ -201,7 +201,7 @@ static void run_batch(struct acd_worker *worker)
             acd_batch_refused(worker, &batch);
             return;
         }
-        if (!acd_worker_hold(worker) || !acd_batch_runs(&batch))
+        if (loaded == ACD_STORE_STALE || !acd_worker_hold(worker) || !acd_batch_runs(&batch))
             return;
     }
     acd_batch_decide(worker, &batch);

@@ -109,9 +109,8 @@ struct acd_worker {
     uint32_t busy_count;
     int64_t busy_until_ms;
     struct partition
-        *alone; /* the one that the next batch is taken from, or NULL: all that are not careful */
-    uint32_t
-        lists_refused; /* commits with lists, one after the other, that other partitions got in the way of */
+        *alone;             /* the one that the next batch is taken from, or NULL: all that are not careful */
+    uint32_t lists_refused; /* lists, one after the other, that other partitions' changes got in the way of */
     uint32_t one_by_one; /* batches to take from one partition each: one was refused for good, and whose fault
                             it was must show */
 
@@ -160,7 +159,8 @@ bool acd_batch_takes(const struct acd_worker *worker, const struct partition *pa
 /* Takes records from the queues, decodes them and claims their accounts. */
 void acd_batch_take(struct acd_worker *worker, struct batch *batch);
 
-/* Reads what the commands need: from the cache, then from Redis. */
+/* Reads what the commands need: from the cache, then from Redis. ACD_STORE_STALE: a list's accounts changed
+ * while it was read, so that it has to be taken again. */
 enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
     __attribute__((warn_unused_result));
 

@@ -73,9 +73,10 @@ enum acd_store acd_store_outbox(struct acd_store_handle *store, struct acd_arena
 enum acd_store acd_store_load(struct acd_store_handle *store, struct acd_arena *arena,
                               struct acd_state *state) __attribute__((warn_unused_result));
 
-/* One page of names, by creation. */
+/* One page of an app's accounts, by creation. */
 struct acd_page {
     struct acd_slice *names;
+    int64_t *created_at_ms;
     uint32_t count;
     int64_t total;
     bool more;

@@ -283,7 +283,8 @@ local function is_after(a, b)
 end
 
 -- One page of an app's accounts by creation. Arguments: prefix, app, number of rows, and where to go on after:
--- created_at and name ('' and '' for the start). Answers the total, 1 where more follow, and the names.
+-- created_at and name ('' and '' for the start). Answers the total, 1 where more follow, and each name with its
+-- created_at.
 local function list(_, args)
     local index = args[1] .. 'accounts:{' .. args[2] .. '}'
     local total, start = redis.call('ZCARD', index), 0
@@ -302,8 +303,11 @@ local function list(_, args)
             end
         end
     end
-    local names = redis.call('ZRANGE', index, start, start + args[3] - 1)
-    return {total, start + #names < total and 1 or 0, names}
+    local page = redis.call('ZRANGE', index, start, start + args[3] - 1, 'WITHSCORES')
+    for i = 2, #page, 2 do
+        page[i] = string.format('%.0f', page[i])
+    end
+    return {total, start + #page / 2 < total and 1 or 0, page}
 end
 
 -- ---- Recovery: one worker at a time makes Redis whole again. The key accountd:recovery names its token, and until

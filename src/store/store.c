@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accountd/text.h"
 #include "handle.h"
 
 #include "functions_lua.h"
@@ -326,13 +327,19 @@ enum acd_store acd_store_list(struct acd_store_handle *store, struct acd_arena *
     if (result != ACD_STORE_OK)
         return result;
     if (reply->elements == 3) {
-        const redisReply *names = reply->element[2];
+        const redisReply *page = reply->element[2];
 
         out->total = reply->element[0]->integer;
         out->more = reply->element[1]->integer != 0;
-        out->names = acd_arena_calloc(arena, names->elements, sizeof(*out->names));
-        for (size_t i = 0; i < names->elements; i++)
-            out->names[out->count++] = acd_arena_copy(arena, acd_reply_slice(names->element[i]));
+        out->names = acd_arena_calloc(arena, page->elements / 2, sizeof(*out->names));
+        out->created_at_ms = acd_arena_calloc(arena, page->elements / 2, sizeof(*out->created_at_ms));
+        for (; out->count < page->elements / 2; out->count++) {
+            const redisReply *const *row = (const redisReply *const *)&page->element[2 * out->count];
+
+            out->names[out->count] = acd_arena_copy(arena, acd_reply_slice(row[0]));
+            if (!acd_int_parse(acd_reply_slice(row[1]), &out->created_at_ms[out->count]))
+                out->created_at_ms[out->count] = -1;
+        }
     }
     freeReplyObject(reply);
     return ACD_STORE_OK;

@@ -92,7 +92,8 @@ static enum acd_store list(struct world *world)
     enum acd_store result = acd_store_list(world->store, &world->arena, &command, &page);
 
     for (uint32_t i = 0; result == ACD_STORE_OK && i < page.count; i++)
-        (void)acd_state_entry(&world->state, command.app, page.names[i]);
+        if (page.created_at_ms[i] >= -1)
+            (void)acd_state_entry(&world->state, command.app, page.names[i]);
     return result;
 }
 

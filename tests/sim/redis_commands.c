@@ -261,7 +261,7 @@ static redisReply *scard(struct redis_server *server, const struct acd_slice *ar
     return size_of(server, args[1], REDIS_SET);
 }
 
-static redisReply *names_from(const struct redis_value *value, int64_t first, int64_t last)
+static redisReply *names_from(const struct redis_value *value, int64_t first, int64_t last, bool with_values)
 {
     uint32_t count = value ? value->count : 0;
     redisReply *reply;
@@ -269,9 +269,15 @@ static redisReply *names_from(const struct redis_value *value, int64_t first, in
     first = first < 0 ? first + count : first;
     last = last < 0 ? last + count : last < count ? last : (int64_t)count - 1;
     first = first < 0 ? 0 : first;
-    reply = redis_array(first <= last ? (uint32_t)(last - first + 1) : 0);
-    for (uint32_t i = 0; i < reply->elements; i++)
-        reply->element[i] = redis_text(value->items[(uint32_t)first + i].name);
+    count = first <= last ? (uint32_t)(last - first + 1) : 0;
+    reply = redis_array(with_values ? 2 * count : count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct redis_item *item = &value->items[(uint32_t)first + i];
+
+        reply->element[with_values ? 2 * i : i] = redis_text(item->name);
+        if (with_values)
+            reply->element[2 * i + 1] = redis_text(item->value);
+    }
     return reply;
 }
 
@@ -279,7 +285,7 @@ static redisReply *smembers(struct redis_server *server, const struct acd_slice 
 {
     if (!is_type(server, args[1], REDIS_SET))
         return redis_error(wrong_type);
-    return names_from(redis_value(&server->db, args[1]), 0, -1);
+    return names_from(redis_value(&server->db, args[1]), 0, -1, false);
 }
 
 /* ---- Sorted sets */
@@ -357,7 +363,7 @@ static redisReply *zrange(struct redis_server *server, const struct acd_slice *a
     if (!is_type(server, args[1], REDIS_ZSET))
         return redis_error(wrong_type);
     return names_from(redis_value(&server->db, args[1]), strtoll(args[2].data, NULL, 10),
-                      strtoll(args[3].data, NULL, 10));
+                      strtoll(args[3].data, NULL, 10), count > 4 && acd_slice_is(args[4], "WITHSCORES"));
 }
 
 static redisReply *zscore(struct redis_server *server, const struct acd_slice *args, uint32_t count)
