@@ -209,8 +209,11 @@ static const char *convert(const msgpack_object *object, struct pool *pool, stru
     case MSGPACK_OBJECT_ARRAY:
         return convert_array(&object->via.array, pool, out);
     case MSGPACK_OBJECT_STR:
+        /* Of an empty one msgpack-c does not set the pointer. */
         *out = (struct acd_value){.kind = ACD_STRING,
-                                  .string = acd_slice(object->via.str.ptr, object->via.str.size)};
+                                  .string = object->via.str.size
+                                                ? acd_slice(object->via.str.ptr, object->via.str.size)
+                                                : acd_slice_str("")};
         return acd_utf8_valid(out->string) ? NULL : "a string of the MessagePack is not valid UTF-8";
     case MSGPACK_OBJECT_BIN:
         *out = (struct acd_value){.kind = ACD_BYTES,
@@ -274,6 +277,8 @@ const char *acd_msgpack_decode(struct acd_slice bytes, struct acd_arena *arena, 
         return wrong;
 
     key = twice(out, arena);
+    if (key.data && key.len == 0)
+        return "an empty key of a MessagePack map comes twice";
     if (key.data)
         return at_byte(arena, "a key of a MessagePack map comes twice", (size_t)(key.data - bytes.data));
     return NULL;

@@ -102,6 +102,8 @@ static void test_msgpack_malformed(void **state)
         {"82 a1 61 01 a1 61 02", "a key of a MessagePack map comes twice, at byte 5"},
         {"81 a1 62 91 82 a1 61 01 d9 01 61 02", "a key of a MessagePack map comes twice, at byte 10"},
         {"81 a1 62 92 82 a1 61 01 a1 61 02 03", "a key of a MessagePack map comes twice, at byte 9"},
+        {"82 a0 01 a0 02", "an empty key of a MessagePack map comes twice"},
+        {"81 a0 82 a0 81 a0 01 a0 02", "an empty key of a MessagePack map comes twice"},
         {"81 a1 61 cb 7ff8000000000000", "a number of the MessagePack is NaN or infinite"},
         {"81 a1 61 cb fff0000000000000", "a number of the MessagePack is NaN or infinite"},
         {"81 a1 61 ca 7f800000", "a number of the MessagePack is NaN or infinite"},
