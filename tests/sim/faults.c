@@ -1,6 +1,7 @@
 /* Which faults a run has, and when. */
 #include "faults.h"
 
+#include "aim.h"
 #include "process.h"
 #include "redis.h"
 #include "sim.h"
@@ -62,6 +63,7 @@ void faults_begin(uint64_t allowed)
     plan.left = 1 + sim_below(sim_below(2) ? 6 : 30);
     plan.pause_us = sim_between(SECOND / 5, 6 * SECOND);
     plan.ended = false;
+    aim_begin();
     for (int i = 0; i < FAULT_COUNT; i++)
         if (plan.has[i])
             sim_say_of("sim", "fault %s: %s", fault_name((enum fault)i), fault_text((enum fault)i));
@@ -94,6 +96,7 @@ static void strike(void)
 
 void faults_step(void)
 {
+    aim_step();
     if (!plan.ended && plan.left > 0 && sim_chance(plan.step_rate))
         strike();
 }
@@ -116,6 +119,10 @@ enum fault_of_call faults_of_call(void)
 {
     if (plan.ended)
         return CALL_IS_FINE;
+    if (aim_hits(FAULT_LATE))
+        return CALL_IS_LATE;
+    if (aim_hits(FAULT_BREAK))
+        return sim_below(2) ? CALL_IS_LOST : ANSWER_IS_LOST;
     if (plan.has[FAULT_BREAK] && sim_chance(plan.call_rate))
         return sim_below(2) ? CALL_IS_LOST : ANSWER_IS_LOST;
     if (plan.has[FAULT_LATE] && sim_chance(plan.call_rate))
@@ -142,5 +149,7 @@ int64_t faults_late_us(void)
 
 bool faults_hit(enum fault fault, uint32_t in_ten_thousand)
 {
-    return !plan.ended && plan.has[fault] && sim_chance(in_ten_thousand * plan.scale / 100);
+    if (plan.ended)
+        return false;
+    return aim_hits(fault) || (plan.has[fault] && sim_chance(in_ten_thousand * plan.scale / 100));
 }

@@ -371,7 +371,8 @@ static void fill(struct make *make, struct sim_command *command)
     json_decref(tree);
 }
 
-struct sim_command *sim_generate(struct acd_arena *arena, uint64_t seed, int32_t partitions, uint32_t count)
+struct sim_command *sim_generate(struct acd_arena *arena, uint64_t seed, const struct world *world,
+                                 int32_t partitions, uint32_t count)
 {
     struct make all = {.arena = arena, .random = seed * UINT64_C(0x2545f4914f6cdd1d) + 1};
     struct make *make = &all;
@@ -383,6 +384,10 @@ struct sim_command *sim_generate(struct acd_arena *arena, uint64_t seed, int32_t
     make->admins = make->shared == MANY ? 90 : 50;
     make->wild = PERCENT(50) ? 0 : 6;
     make->two_apps = PERCENT(20);
+    if (world->accounts)
+        make->shared = world->accounts;
+    if (world->admins)
+        make->admins = world->admins;
     for (make->number = 0; make->number < count; make->number++) {
         now_ms += below(make, 4);
         make->partition = (int32_t)below(make, (uint32_t)partitions);

@@ -8,6 +8,7 @@
 
 #include "accountd/arena.h"
 #include "accountd/outgoing.h"
+#include "world.h"
 
 /* A command as posted; its offset is its index among those of its partition plus the gaps before it. */
 struct sim_command {
@@ -57,9 +58,10 @@ struct sim_history {
  * what is wrong, for a person to read, in the arena. */
 const char *sim_check(struct acd_arena *arena, const struct sim_history *history);
 
-/* The commands of a run, from its seed alone: few accounts reached from all partitions, creates, edits,
- * deletes, reads, lists, admins, several accounts in one command, dry runs, both encodings, garbage. Offsets
- * are left 0: the broker gives them. */
-struct sim_command *sim_generate(struct acd_arena *arena, uint64_t seed, int32_t partitions, uint32_t count);
+/* The commands of a run, from its seed and world alone: few accounts reached from all partitions, creates,
+ * edits, deletes, reads, lists, admins, several accounts in one command, dry runs, both encodings, garbage.
+ * Offsets are left 0: the broker gives them. */
+struct sim_command *sim_generate(struct acd_arena *arena, uint64_t seed, const struct world *world,
+                                 int32_t partitions, uint32_t count);
 
 #endif

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "faults.h"
+#include "aim.h"
 #include "run.h"
 
 /* Real time that a seed may take; most take a hundredth of a second. */
@@ -23,8 +24,10 @@ struct options {
     uint64_t count;
     uint32_t jobs;
     uint64_t faults;
+    struct world world;
     bool trace;
     bool keep_going;
+    char again[1024]; /* what makes a run the same besides the seed, for a shell */
 };
 
 /* What the jobs share. */
@@ -38,11 +41,17 @@ static const char usage[] = "usage: sim --seed N [--trace]            one seed\n
                             "       sim --seeds FROM COUNT            seeds FROM, FROM+1, ...; or FROM-LAST\n"
                             "           [--jobs N]                    so many at a time\n"
                             "           [--keep-going]                past the first that fails\n"
-                            "       [--faults a,b,...]                only these of the faults:\n";
+                            "       [--world NAME=N,...]              instead of what the seed says:\n";
+static const char more_usage[] = "       [--aim FAULT:TEXT]...             likely where the trace says so\n"
+                                 "       [--faults a,b,...]                only these of the faults:\n";
 
 static int explain(void)
 {
     fputs(usage, stderr);
+#define X(name, most, text) fprintf(stderr, "         %-12s %s (1-%d)\n", #name, text, most);
+    WORLD(X)
+#undef X
+    fputs(more_usage, stderr);
     for (int i = 0; i < FAULT_COUNT; i++)
         fprintf(stderr, "         %-12s %s\n", fault_name((enum fault)i), fault_text((enum fault)i));
     return 2;
@@ -63,6 +72,34 @@ static bool read_faults(char *names, uint64_t *out)
     return true;
 }
 
+static bool read_world(char *wishes, struct world *out)
+{
+    static const struct {
+        const char *name;
+        size_t at;
+        uint32_t most;
+    } rules[] = {
+#define X(name, most, text) {#name, offsetof(struct world, name), most},
+        WORLD(X)
+#undef X
+    };
+    const size_t count = sizeof(rules) / sizeof(rules[0]);
+
+    for (char *wish = strtok(wishes, ","); wish; wish = strtok(NULL, ",")) {
+        char *value = strchr(wish, '=');
+        uint32_t number = value ? (uint32_t)strtoul(value + 1, NULL, 10) : 0;
+        size_t i = 0;
+
+        while (value && i < count &&
+               (strncmp(wish, rules[i].name, (size_t)(value - wish)) != 0 || rules[i].name[value - wish]))
+            i++;
+        if (!value || i == count || number == 0 || number > rules[i].most)
+            return false;
+        memcpy((char *)out + rules[i].at, &number, sizeof(number));
+    }
+    return true;
+}
+
 /* FROM COUNT, or FROM-LAST. */
 static bool read_seeds(char **argv, int argc, struct options *options)
 {
@@ -76,12 +113,26 @@ static bool read_seeds(char **argv, int argc, struct options *options)
     return options->count > 0;
 }
 
+/* One of the options that decide, besides the seed, what a run is. */
+static bool read_choice(int option, struct options *options)
+{
+    size_t used = strlen(options->again);
+    const char *name = option == 'f' ? "faults" : option == 'w' ? "world" : "aim";
+
+    snprintf(options->again + used, sizeof(options->again) - used, " --%s '%s'", name, optarg);
+    return option == 'f'   ? read_faults(optarg, &options->faults)
+           : option == 'w' ? read_world(optarg, &options->world)
+                           : aim_add(optarg);
+}
+
 static bool read_options(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {{"seed", required_argument, NULL, 'n'},
                                           {"seeds", required_argument, NULL, 's'},
                                           {"jobs", required_argument, NULL, 'j'},
                                           {"faults", required_argument, NULL, 'f'},
+                                          {"world", required_argument, NULL, 'w'},
+                                          {"aim", required_argument, NULL, 'a'},
                                           {"trace", no_argument, NULL, 't'},
                                           {"keep-going", no_argument, NULL, 'k'},
                                           {NULL, 0, NULL, 0}};
@@ -98,8 +149,8 @@ static bool read_options(int argc, char **argv, struct options *options)
             options->trace = true;
         } else if (option == 'k') {
             options->keep_going = true;
-        } else if (option == 'f' ? !read_faults(optarg, &options->faults)
-                                 : option != 's' || !read_seeds(argv, argc, options)) {
+        } else if (option == 's' ? !read_seeds(argv, argc, options)
+                                 : option == '?' || !read_choice(option, options)) {
             return false;
         }
     }
@@ -110,14 +161,8 @@ static bool read_options(int argc, char **argv, struct options *options)
 
 static void tell(const struct options *options, uint64_t seed, const char *wrong)
 {
-    char names[512] = "";
-
-    for (int i = 0; i < FAULT_COUNT && options->faults != UINT64_MAX; i++)
-        if (options->faults >> i & 1)
-            snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s",
-                     names[0] ? "," : " --faults ", fault_name((enum fault)i));
     printf("seed %llu: %s\n    build/sim --seed %llu --trace%s\n", (unsigned long long)seed, wrong,
-           (unsigned long long)seed, names);
+           (unsigned long long)seed, options->again);
     fflush(stdout);
 }
 
@@ -126,7 +171,7 @@ static int run_here(const struct options *options, uint64_t seed)
     const char *wrong;
 
     alarm(SEED_SECONDS);
-    wrong = run_seed(seed, options->faults, options->trace);
+    wrong = run_seed(seed, options->faults, &options->world, options->trace);
     if (wrong)
         tell(options, seed, wrong);
     else if (options->trace)

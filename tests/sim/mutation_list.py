@@ -5,10 +5,16 @@ the file exactly once, so that a rule that moved is noticed here.
 
 What has no place here, and why:
 - an offset without a token halts the partition: no fault sets offsets by hand;
+- offsets are read before markers: the other order costs another look, not a wrong answer. A marker and a token agree
+  by the nonce of one batch only, whichever was read first; what is decided on an old pair is fenced, in Redis by the
+  marker and in Kafka by the generation; and a difference that is seen twice begins a recovery, which reads both anew
+  behind its barrier. 1,500 seeds with stops, pauses and lost sessions aimed at "GET*accountd:marker" hold without it;
 - what is published is noted by the next commit even when that one is refused: a worker notes it again at every
-  turn, so that nothing hangs on it;
-- a commit that was sent twice finds its own nonce: without that, the outbox answers;
-- markers and incarnation are written in one call: there is no half of it to leave out.
+  turn, so that nothing hangs on it: 1,500 seeds with "late:commits: ok" and "pause:commits: ok" hold without it;
+- a commit that was sent twice finds its own nonce: without that, the outbox answers: 1,500 seeds that lose
+  connections before commits ("late:SCARD", "break:SCARD") hold without it;
+- markers and incarnation are written in one call: there is no half of it to leave out;
+- stable offsets for the worker and for the recovery each by itself: both ask by one function.
 """
 
 COMMIT = "src/store/commit.lua"
@@ -20,6 +26,7 @@ POSITION = "src/core/position.c"
 REWRITE = "src/store/rewrite.c"
 # What stands in for src/kafka: rules that are librdkafka's settings, or calls of it, are kept here.
 CONSUMER = "tests/sim/consumer.c"
+ASK = "tests/sim/consumer_ask.c"
 CHANGELOG = "tests/sim/changelog.c"
 BATCH = "src/batch.c"
 
@@ -34,7 +41,37 @@ LOSS = "kill,stop,pause,flush,tail,wipe"
 LOSS_AND_ENDS = LOSS + ",transaction,end,markers"
 SERVERS = "kill,pause,restart,tail,old,failover,back"
 
-# (rule, changes, faults)
+
+
+def aimed(*aims, faults="none", **world):
+    """Options of tests/sim/main.c: faults that happen where a line of the trace says so, in a world made for them."""
+    options = ["--faults", faults]
+    if world:
+        options += ["--world", ",".join(f"{name}={value}" for name, value in world.items())]
+    for aim in aims:
+        options += ["--aim", aim]
+    return tuple(options)
+
+
+# A worker stands still between commit and transaction, and Redis is emptied meanwhile.
+EMPTIED_MEANWHILE = aimed("pause:FCALL commit", "flush:stands still", accounts=1, batch=1)
+# A batch is committed, remembered by its worker, and not published before Redis is emptied.
+LOST_UNPUBLISHED = aimed("end:in the transaction: ok", "flush:writes account.changelog", accounts=2, processes=2,
+                         workers=2, commands=40, seconds=10)
+# The same, and after the recovery Redis comes back with a file that still has the batch.
+OLD_FILE = aimed("end:FCALL commit", "wipe:FCALL commit", "old:FCALL finish", accounts=2, batch=1, seconds=6,
+                 processes=2, workers=2)
+# One worker with all partitions dies after a commit of several. The next one answers them from the outboxes one by one,
+# and in between Redis is emptied: what was answered must not stand on what was not.
+ONE_WORKER_DIES = aimed("kill:FCALL commit*.. 2 ", "kill:FCALL commit*.. 3 ", "pause:answered the batch",
+                        "flush:answered the batch", processes=1, workers=1, batch=2000, commands=40, burst=12,
+                        seconds=20)
+
+# A process stands still between its looks at Kafka and at Redis, and what a recovery announces is lost or comes late.
+LATE_ANNOUNCEMENT = aimed("stop:kafka: committed", "stop:kafka: announced", "pause:FCALL commit", "flush:stopped",
+                          "announce:FCALL take", accounts=1, burst=8)
+
+# (rule, changes, faults or options)
 MUTATIONS = [
     ("every commit compares the marker", [
         (COMMIT, "if marker ~= args[i + 1] then", "if false then")], "kill,stop,pause,session,tail,old"),
@@ -53,12 +90,14 @@ MUTATIONS = [
                 table.insert(app.fields, app.name .. '/' .. entry.name)
                 table.insert(app.ordinals, ordinal)
             end
-""")], LOSS),
+""")],
+     EMPTIED_MEANWHILE),
     ("no account is touched by two partitions of one batch", [
         (BATCH, "if (entry->partition != item->partition->id || is_busy(worker, entry->hash))",
-         "if (is_busy(worker, entry->hash))")], LOSS),
+         "if (is_busy(worker, entry->hash))")], ONE_WORKER_DIES + ("--world", "accounts=1")),
     ("no admin set is touched by two partitions of one batch", [
-        (BATCH, "    return app->partition == item->partition->id;\n", "    return true;\n")], LOSS),
+        (BATCH, "    return app->partition == item->partition->id;\n", "    return true;\n")],
+     ONE_WORKER_DIES + ("--world", "accounts=6,admins=100")),
     ("a list sees what its own partition did before", [
         (BATCH, "if (!room->mixed && (list != room->lists_only || accounts > room->accounts))",
          "if (!room->mixed && accounts > room->accounts)")], "none"),
@@ -69,8 +108,8 @@ MUTATIONS = [
          "    memcpy(own->group.member, own->member, sizeof(own->member));\n"
          "    return own->in_group ? &own->group : NULL;\n")], CRASHES),
     ("offsets are fetched when no transaction is open", [
-        (CONSUMER, "    while (kafka_offset_pending(topic, partition)) {\n", "    while (false) {\n"),
-        (CONSUMER, "bool waits = kafka_offset_pending(KAFKA_COMMANDS, partitions[i]);", "bool waits = false;")], ENDS),
+        (ASK, "    while (kafka_offset_pending(topic, partition)) {\n", "    while (false) {\n"),
+        (ASK, "bool waits = kafka_offset_pending(KAFKA_COMMANDS, partitions[i]);", "bool waits = false;")], ENDS),
     ("a batch that was decided before a rebalance is dropped", [
         ("src/commit.c", """            if (!acd_worker_hold(worker) || !acd_batch_runs(batch))
                 return false;
@@ -86,7 +125,8 @@ MUTATIONS = [
     ("the next batch waits for this one's transaction", [
         ("src/publish.c", """    if (!acd_publish(worker, offsets, batch->part_count, &messages, true)) {
 """, """    if (!acd_publish(worker, offsets, batch->part_count, &messages, true) && !worker->producer) {
-""")], ENDS),
+""")],
+     aimed(*4 * ["transaction:in the transaction: ok"], batch=1)),
     ("what was applied and not answered is answered from the outbox", [
         (ASSIGN, "if (answer_pending(worker, partition, text, &marker) && partition->phase != HALTED)",
          "if (partition->phase != HALTED)")], CRASHES),
@@ -99,38 +139,13 @@ MUTATIONS = [
          "if (marker->next == committed->offset)"),
         (POSITION, "if (marker->next > committed->offset && strcmp(marker->before, token.nonce) == 0 &&\n"
          "        marker->from == committed->offset)",
-         "if (marker->next > committed->offset && marker->from == committed->offset)")], SERVERS),
-    ("offsets are read before markers", [
-        (ASSIGN, """    if (acd_consumer_committed(worker->consumer, &worker->arena, ids, count, committed)) {
-        acd_worker_report(worker, "Kafka: %s", acd_consumer_error(worker->consumer));
-        return;
-    }
-    if (!acd_incarnation_check(worker)) {
-        acd_clock_sleep_ms(LOOK_AGAIN_MS);
-        return;
-    }
-    if (acd_store_markers(worker->store, &worker->arena, ids, count, markers) != ACD_STORE_OK) {
-        acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
-        return;
-    }
-""", """    if (!acd_incarnation_check(worker)) {
-        acd_clock_sleep_ms(LOOK_AGAIN_MS);
-        return;
-    }
-    if (acd_store_markers(worker->store, &worker->arena, ids, count, markers) != ACD_STORE_OK) {
-        acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
-        return;
-    }
-    if (acd_consumer_committed(worker->consumer, &worker->arena, ids, count, committed)) {
-        acd_worker_report(worker, "Kafka: %s", acd_consumer_error(worker->consumer));
-        return;
-    }
-""")], CRASHES),
+         "if (marker->next > committed->offset && marker->from == committed->offset)")],
+     SERVERS),
     ("deletions are in the changelog", [
         ("src/messages.c", "if (outcome->refusal.code != ACD_OK || !outcome->changed)",
          "if (outcome->refusal.code != ACD_OK || !outcome->changed || command->op == ACD_DELETE)")], "none"),
     ("the cache goes with the incarnation", [
-        (INCARNATION, "    acd_cache_clear(worker->cache);\n", "")], LOSS),
+        (INCARNATION, "    acd_cache_clear(worker->cache);\n", "")], LOST_UNPUBLISHED),
     ("a new connection compares Redis' identity", [
         ("src/worker.c", "if (!first && strcmp(before, acd_store_identity(worker->store)) != 0) {",
          "if (false && !first) {")], SERVERS),
@@ -146,14 +161,15 @@ MUTATIONS = [
          "recovery->token);",
          'acd_arena_format(&recovery->arena, "%s same", acd_store_identity(recovery->store));'),
         (INCARNATION, 'acd_arena_format(&worker->arena, "%s %s", acd_store_identity(worker->store), nonce);',
-         'acd_arena_format(&worker->arena, "%s same", acd_store_identity(worker->store));')], LOSS),
+         'acd_arena_format(&worker->arena, "%s same", acd_store_identity(worker->store));')], LOST_UNPUBLISHED),
     ("an incarnation is announced in Kafka", [
         (INCARNATION, "if (announced.exists && acd_slice_equal(announced.metadata, present) && "
          "made_here(worker, present)) {", "if (present.data && made_here(worker, present)) {"),
         (RECOVER, "if (!announced.exists || !acd_slice_equal(announced.metadata, recovery->incarnation))",
          "if (!announced.exists)")], SERVERS),
     ("taking the recovery over deletes the bad incarnation", [
-        (COMMIT, "        redis.call('DEL', prefix .. 'accountd:incarnation')\n", "")], SERVERS),
+        (COMMIT, "        redis.call('DEL', prefix .. 'accountd:incarnation')\n", "")],
+     LATE_ANNOUNCEMENT),
     ("a recovery is taken before the barrier", [
         (RECOVER, "    enum acd_recovered step = take(recovery, bad);\n",
          "    enum acd_recovered step;\n\n    recovery->token[0] = '\\0';\n    step = barrier(recovery);\n"
@@ -163,12 +179,14 @@ MUTATIONS = [
         (RECOVER, "    do\n        result = acd_store_forget(", "    if (!recovery->token[0])\n"
          "        return true;\n    do\n        result = acd_store_forget(")], SERVERS),
     ("a recovery begins with a barrier", [
-        (RECOVER, "    step = barrier(recovery);\n", "    step = ACD_RECOVERED;\n")], LOSS),
+        (RECOVER, "    step = barrier(recovery);\n", "    step = ACD_RECOVERED;\n")],
+     EMPTIED_MEANWHILE),
     ("a recovery reads the offsets after the barrier", [
         (RECOVER, "    step = barrier(recovery);\n    if (step == ACD_RECOVERED)\n"
          "        step = read_offsets(recovery, &look);\n",
          "    step = read_offsets(recovery, &look);\n    if (step == ACD_RECOVERED)\n"
-         "        step = barrier(recovery);\n")], LOSS),
+         "        step = barrier(recovery);\n")],
+     EMPTIED_MEANWHILE),
     ("a recovery reads the changelog after the offsets", [
         (RECOVER, "    step = barrier(recovery);\n    if (step == ACD_RECOVERED)\n"
          "        step = read_offsets(recovery, &look);\n",
@@ -202,9 +220,10 @@ MUTATIONS = [
          '        if (acd_slice_is(acd_reply_slice(hash->element[at]), "rev"))\n'
          "            return acd_slice_equal(acd_reply_slice(hash->element[at + 1]),\n"
          '                                   acd_arena_format(arena, "%lld", (long long)account->revision));\n'
-         "    if (hash->elements != fields.count)\n        return false;\n")], SERVERS),
+         "    if (hash->elements != fields.count)\n        return false;\n")],
+     OLD_FILE),
     ("a restore removes what the changelog lacks", [
-        (RESTORE, "        step = sweep(recovery, is_unknown);\n", "        step = ACD_RECOVERED;\n")], SERVERS),
+        (RESTORE, "        step = sweep(recovery, is_unknown);\n", "        step = ACD_RECOVERED;\n")], OLD_FILE),
     ("a restore makes indexes, admin sets and deletions anew", [
         (RESTORE, "    return !found->name.data;\n", "    return !found->name.data && !found->app.data;\n")], SERVERS),
     ("the highest revision of an account counts, over all partitions", [
@@ -215,5 +234,6 @@ MUTATIONS = [
          "            look->markers[i] = marker_after(recovery, look, (int32_t)i);\n")], LOSS),
     ("a note of what is published compares the marker", [
         (COMMIT, "if redis.call('GET', args[1] .. 'accountd:marker:' .. args[i]) == args[i + 1] then",
-         "if redis.call('EXISTS', args[1] .. 'accountd:marker:' .. args[i]) == 1 then")], "stop,pause,session"),
+         "if redis.call('EXISTS', args[1] .. 'accountd:marker:' .. args[i]) == 1 then")],
+     aimed("late:commits: ok", "kill:FCALL commit", accounts=1, batch=1)),
 ]

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "faults.h"
+#include "aim.h"
 #include "kafka.h"
 #include "process.h"
 #include "quiet.h"
@@ -20,6 +20,7 @@
 
 struct run {
     struct acd_settings settings;
+    const struct world *world;
     struct sim_command *commands;
     uint32_t command_count;
     uint32_t posted;
@@ -36,6 +37,8 @@ static void choose_settings(struct run *run)
     if (acd_settings_default(&run->settings))
         abort();
     run->settings.worker.batch_max = batches[sim_below(6)];
+    if (run->world->batch)
+        run->settings.worker.batch_max = run->world->batch;
     run->settings.limits.admins_per_app = 1 + sim_below(2);
     if (sim_below(3) == 0)
         run->settings.redis.key_prefix = strdup("a*[b]-:");
@@ -58,8 +61,10 @@ static void begin_processes(const struct run *run)
 {
     struct process_options options = {.processes = 2 + sim_below(2), .settings = &run->settings};
 
+    if (run->world->processes)
+        options.processes = run->world->processes;
     for (uint32_t i = 0; i < options.processes; i++)
-        options.workers[i] = 1 + sim_below(2);
+        options.workers[i] = run->world->workers ? run->world->workers : 1 + sim_below(2);
     process_begin(&options);
 }
 
@@ -109,7 +114,7 @@ static void schedule_posts(struct run *run)
     int64_t burst_us = 0;
 
     for (uint32_t i = 0; i < run->command_count; i++) {
-        if (sim_below(4) == 0)
+        if (sim_below(run->world->burst ? run->world->burst : 4) == 0)
             burst_us = sim_between(0, run->faults_until_us);
         times[i] = burst_us + (int64_t)sim_below(40 * MS);
     }
@@ -181,20 +186,26 @@ static void judge(struct run *run)
                history.change_count);
 }
 
-const char *run_seed(uint64_t seed, uint64_t faults, bool trace)
+const char *run_seed(uint64_t seed, uint64_t faults, const struct world *world, bool trace)
 {
     struct run *run;
 
-    sim = (struct sim){.seed = seed, .random = seed * UINT64_C(0x9e3779b97f4a7c15), .trace = trace};
+    sim = (struct sim){.seed = seed,
+                       .random = seed * UINT64_C(0x9e3779b97f4a7c15),
+                       .trace = trace,
+                       .said = trace || aim_any()};
     acd_arena_init(&sim.memory);
     run = acd_arena_calloc(&sim.memory, 1, sizeof(*run));
+    run->world = world;
     run->faults_until_us = sim_between(2 * SECOND, sim_below(2) ? 12 * SECOND : 40 * SECOND);
-    run->command_count = PARTITIONS * (5 + sim_below(6));
+    if (world->seconds)
+        run->faults_until_us = world->seconds * SECOND;
+    run->command_count = world->commands ? world->commands : PARTITIONS * (5 + sim_below(6));
     faults_begin(faults);
     choose_settings(run);
     begin_cluster(run);
     begin_processes(run);
-    run->commands = sim_generate(&sim.memory, seed, PARTITIONS, run->command_count);
+    run->commands = sim_generate(&sim.memory, seed, world, PARTITIONS, run->command_count);
     schedule_posts(run);
     if (run->grow_at_us)
         sim_later(NULL, run->grow_at_us, grow, NULL, 0);

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "world.h"
+
 /* Runs the seed in this process, which can do so once. NULL when all is well, else what is wrong. */
-const char *run_seed(uint64_t seed, uint64_t faults, bool trace);
+const char *run_seed(uint64_t seed, uint64_t faults, const struct world *world, bool trace);
 
 #endif

@@ -23,6 +23,7 @@ struct sim {
     uint64_t seed;
     uint64_t random;
     bool trace;
+    bool said; /* lines are made: for a trace, or for faults that are aimed at them */
     int64_t now_us;
     struct sim_task *task; /* NULL: the scheduler itself */
     struct acd_arena memory;
@@ -46,16 +47,16 @@ int64_t sim_latency(int64_t usual_us);
 /* Ends the run; the first reason is the one that is told. */
 void sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* One line of the trace, said of the running task, or of `who`. Without a trace the arguments are not looked
- * at: to describe each call would take longer than to do it. */
+/* One line of the trace, said of the running task, or of `who`. Without a trace or an aim the
+ * arguments are not looked at: to describe each call would take longer than to do it. */
 #define sim_say(...)                                                                                         \
     do {                                                                                                     \
-        if (sim.trace)                                                                                       \
+        if (sim.said)                                                                                        \
             sim_trace(NULL, __VA_ARGS__);                                                                    \
     } while (0)
 #define sim_say_of(who, ...)                                                                                 \
     do {                                                                                                     \
-        if (sim.trace)                                                                                       \
+        if (sim.said)                                                                                        \
             sim_trace(who, __VA_ARGS__);                                                                     \
     } while (0)
 void sim_trace(const char *who, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -416,14 +416,15 @@ static bool same_commands(const struct sim_command *a, const struct sim_command 
 
 static void test_generate(void **unused)
 {
+    static const struct world any;
     struct acd_arena arena;
 
     acd_arena_init(&arena);
     for (uint64_t seed = 0; seed < 100; seed++) {
-        const struct sim_command *commands = sim_generate(&arena, seed, 3, 30);
+        const struct sim_command *commands = sim_generate(&arena, seed, &any, 3, 30);
 
-        assert_true(same_commands(commands, sim_generate(&arena, seed, 3, 30), 30));
-        assert_false(same_commands(commands, sim_generate(&arena, seed + 1, 3, 30), 30));
+        assert_true(same_commands(commands, sim_generate(&arena, seed, &any, 3, 30), 30));
+        assert_false(same_commands(commands, sim_generate(&arena, seed + 1, &any, 3, 30), 30));
         for (uint32_t i = 0; i < 30; i++)
             assert_in_range(commands[i].partition, 0, 2);
     }

@@ -2,19 +2,24 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "aim.h"
 #include "sim.h"
 
 void sim_trace(const char *who, const char *format, ...)
 {
+    static char line[8192];
+    int front;
     va_list args;
 
     if (!who)
         who = sim.task ? sim_task_name(sim.task) : "-";
+    front = snprintf(line, sizeof(line), "%-6s ", who);
     va_start(args, format);
-    printf("%10.3f ms  %-6s ", (double)sim.now_us / 1000.0, who);
-    vprintf(format, args);
-    putchar('\n');
+    vsnprintf(line + front, sizeof(line) - (size_t)front, format, args);
     va_end(args);
+    if (sim.trace)
+        printf("%10.3f ms  %s\n", (double)sim.now_us / 1000.0, line);
+    aim_see(line);
 }
 
 void sim_fail(const char *format, ...)

@@ -1,6 +1,7 @@
 /* What befalls processes, Redis and Kafka as a whole. */
 #include "upheaval.h"
 
+#include "aim.h"
 #include "consumer.h"
 #include "kafka.h"
 #include "process.h"
@@ -11,12 +12,16 @@ static struct redis_server *servers[SERVERS_MAX]; /* that were once official */
 static uint32_t server_count;
 static struct redis_db files[8]; /* old files of Redis' memory */
 static uint32_t file_count;
+static bool here; /* it is to befall the running task's process */
 
 /* ---- Processes */
 
 static uint32_t some_process(void)
 {
-    return sim.task && sim_below(3) ? process_current() : sim_below(process_count());
+    bool own = here || (sim.task && sim_below(3));
+
+    here = false;
+    return own ? process_current() : sim_below(process_count());
 }
 
 /* A time between a moment and what is longer than any session. */
@@ -261,9 +266,16 @@ bool upheaval_is(enum fault fault)
 void upheaval_do(enum fault fault)
 {
     /* Now and then a file is kept that comes back much later. */
-    if (faults_has(FAULT_OLD) && sim_below(2))
+    if ((faults_has(FAULT_OLD) || aim_names(FAULT_OLD)) && sim_below(2))
         files[file_count++ % 8] = redis_picture(&process_official()->db);
     deeds[fault]();
+}
+
+void upheaval_do_here(enum fault fault)
+{
+    here = true;
+    upheaval_do(fault);
+    here = false;
 }
 
 void upheaval_heal(void)

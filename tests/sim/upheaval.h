@@ -8,6 +8,9 @@
 bool upheaval_is(enum fault fault);
 void upheaval_do(enum fault fault);
 
+/* … to the running task, or to its process, where it is a fault of those. */
+void upheaval_do_here(enum fault fault);
+
 /* All servers serve again. */
 void upheaval_heal(void);
 
