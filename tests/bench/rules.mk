@@ -1,4 +1,37 @@
-.PHONY: bench
+# Measuring: how fast, beside what Kafka and Redis themselves allow. All of it uses servers of its own.
 
-bench: all ## how fast a Redis is restored, beside a floor measured in the same run
-	@tests/bench/run.sh restore.py
+BENCH := $(BUILD)/bench
+BENCH_PROGRAMS := $(addprefix $(BENCH)/,fill floor load roundtrip)
+
+.PHONY: bench bench-smoke bench-programs bench-go
+
+bench: bench-programs ## throughput, latency, resources and restore, beside floors of the same run (25 minutes)
+	@tests/bench/run.sh throughput.py
+	@tests/bench/run.sh throughput.py --mix edit5m zipf batch --contenders floor accountd-json
+	@tests/bench/run.sh throughput.py --contenders floor accountd-json --mix edit --threads 1 2 4 --rounds 1
+	@tests/bench/run.sh throughput.py --contenders floor accountd-json --mix edit --processes 1 2 --rounds 1
+	@tests/bench/run.sh throughput.py --contenders floor accountd-json --mix edit --partitions 16 64 --rounds 1
+	@tests/bench/run.sh latency.py
+	@tests/bench/run.sh resources.py
+	@tests/bench/run.sh restore.py --accounts 300000
+
+bench-smoke: all $(BENCH_PROGRAMS) ## a minute of it: fails when accountd is grossly slow beside the floor
+	@tests/bench/run.sh smoke.py
+
+bench-programs: all $(BENCH_PROGRAMS) bench-go
+
+# The worker that one would write by hand. Without Go, or with one that is too old, it is left out.
+bench-go:
+	@mkdir -p $(BENCH)
+	@rm -f $(BENCH)/go-worker
+	@! command -v go >/dev/null || (cd tests/bench/go-worker && go build -o $(abspath $(BENCH))/go-worker .) || \
+		echo 'the Go worker cannot be built here'
+
+$(BENCH)/%.o: tests/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	@$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
+
+$(BENCH)/%: $(BENCH)/%.o $(BENCH)/commands.o $(BENCH)/kafka.o
+	@echo "  LD $@"
+	@$(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -lm
