@@ -1,4 +1,5 @@
 /* A batch: from records to decisions, and from decisions to messages. */
+#include "accountd/buffer.h"
 #include "accountd/export.h"
 #include "accountd/metrics.h"
 #include "accountd/reply.h"
@@ -9,8 +10,17 @@
 
 static struct acd_slice position_text(struct acd_worker *worker, const struct acd_record *record)
 {
-    return acd_arena_format(&worker->arena, "%s:%d:%lld", worker->shared->settings->kafka.commands,
-                            record->partition, (long long)record->offset);
+    struct acd_slice topic = acd_slice_str(worker->shared->settings->kafka.commands);
+    struct acd_buffer text;
+
+    /* Two numbers, of at most 11 and 20 digits. */
+    acd_buffer_init(&text, &worker->arena, topic.len + 33);
+    acd_buffer_add_slice(&text, topic);
+    acd_buffer_add_char(&text, ':');
+    acd_buffer_add_int(&text, record->partition);
+    acd_buffer_add_char(&text, ':');
+    acd_buffer_add_int(&text, record->offset);
+    return acd_buffer_slice(&text);
 }
 
 /* Reads key, headers and value. A record that ended the process before is not looked into. */

@@ -17,8 +17,8 @@
 /* Between two looks at whether everything is served; and between tries to find the topics. */
 #define LOOK_EVERY_MS 250
 
-/* Blocks of this size are taken from the system one by one. */
-#define LARGE_BLOCK_BYTES (1024 * 1024)
+/* Blocks of this size are taken from the system one by one: larger ones than a full batch needs. */
+#define LARGE_BLOCK_BYTES (8 * 1024 * 1024)
 
 struct daemon {
     const struct acd_settings *settings;

@@ -1,4 +1,5 @@
 /* What a decided command publishes: reply, changelog records, export chunks, dead letter. */
+#include "accountd/buffer.h"
 #include "accountd/export.h"
 #include "accountd/metrics.h"
 #include "accountd/reply.h"
@@ -42,6 +43,17 @@ void acd_messages_reply(struct acd_worker *worker, struct part *part, const stru
     acd_outgoing_add(&worker->arena, &part->messages, &message);
 }
 
+static struct acd_slice changelog_key(struct acd_arena *arena, struct acd_slice app, struct acd_slice account)
+{
+    struct acd_buffer key;
+
+    acd_buffer_init(&key, arena, app.len + account.len + 1);
+    acd_buffer_add_slice(&key, app);
+    acd_buffer_add_char(&key, '/');
+    acd_buffer_add_slice(&key, account);
+    return acd_buffer_slice(&key);
+}
+
 void acd_messages_changes(struct acd_worker *worker, struct batch *batch, struct part *part,
                           const struct item *item, const struct acd_answer *answer, struct acd_slice source)
 {
@@ -64,8 +76,7 @@ void acd_messages_changes(struct acd_worker *worker, struct batch *batch, struct
             &(struct acd_outgoing){
                 .topic = acd_slice_str(worker->shared->settings->kafka.changelog),
                 .partition = item->partition->id,
-                .key = acd_arena_format(&worker->arena, "%.*s/%.*s", ACD_SLICE_ARGS(command->app),
-                                        ACD_SLICE_ARGS(outcome->account)),
+                .key = changelog_key(&worker->arena, command->app, outcome->account),
                 .value = acd_changelog_encode(&worker->arena, command->app, outcome->account, now),
                 .headers = headers,
                 .header_count = 1});

@@ -58,7 +58,7 @@ done
 # The layer of each public header.
 layer_of() {
     case $1 in
-    slice | arena | buffer) echo base ;;
+    slice | arena | buffer | hash) echo base ;;
     text | value | account | command | result | state | apply | position | outgoing | census) echo core ;;
     codec | reply) echo codec ;;
     consumer | producer | changelog | routing | topics | embedded) echo kafka ;;

@@ -17,15 +17,18 @@
 
 #include "accountd/slice.h"
 
-/* What an arena keeps over a reset; a batch of poison must not make the process large for good. */
-#define ACD_ARENA_KEEP_BYTES ((size_t)4 << 20)
+/* What an arena keeps over a reset at most. It is what the batch before has used; each batch that does with
+ * less gives some of it back, so that a batch of poison does not make the process large for good. */
+#define ACD_ARENA_KEEP_BYTES ((size_t)32 << 20)
 
 struct acd_arena_chunk;
 
 struct acd_arena {
     struct acd_arena_chunk *chunks; /* newest first */
-    size_t allocated;               /* bytes of all chunks */
-    jmp_buf *guard;                 /* where to go when memory runs out, or NULL */
+    size_t allocated;               /* bytes of these */
+    struct acd_arena_chunk *spare;  /* left by the batch before */
+    size_t spare_bytes;
+    jmp_buf *guard; /* where to go when memory runs out, or NULL */
 };
 
 void acd_arena_init(struct acd_arena *arena);
@@ -33,7 +36,7 @@ void acd_arena_init(struct acd_arena *arena);
 /* Ends what is under way, as an allocation that fails does: for memory that is not the arena's. */
 _Noreturn void acd_arena_no_memory(struct acd_arena *arena);
 
-/* Gives everything back; keeps at most ACD_ARENA_KEEP_BYTES for the next batch. */
+/* Gives everything back, but for what is kept for the next batch. */
 void acd_arena_reset(struct acd_arena *arena);
 
 void acd_arena_free(struct acd_arena *arena);

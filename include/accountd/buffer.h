@@ -29,6 +29,9 @@ void acd_buffer_add_str(struct acd_buffer *buffer, const char *text);
 void acd_buffer_add_char(struct acd_buffer *buffer, char c);
 void acd_buffer_add_int(struct acd_buffer *buffer, int64_t number); /* decimal */
 
+/* A number alone, in decimal. */
+struct acd_slice acd_buffer_int(struct acd_arena *arena, int64_t number);
+
 static inline struct acd_slice acd_buffer_slice(const struct acd_buffer *buffer)
 {
     return acd_slice(buffer->data, buffer->len);

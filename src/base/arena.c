@@ -1,4 +1,6 @@
-/* The arena: a list of chunks, of which the newest is filled from its start to its end. */
+/* The arena: a list of chunks, of which the newest is filled from its start to its end, and those that the
+ * batch before has left: memory that goes back to the system and comes again costs more than what is put into
+ * it. */
 #include "accountd/arena.h"
 
 #include <stdalign.h>
@@ -15,8 +17,8 @@ struct acd_arena_chunk {
     alignas(max_align_t) char data[];
 };
 
-/* The largest ordinary chunk is just what a reset may keep. */
-#define CHUNK_MAX (ACD_ARENA_KEEP_BYTES - sizeof(struct acd_arena_chunk))
+/* Larger chunks are not kept. */
+#define CHUNK_MAX (((size_t)4 << 20) - sizeof(struct acd_arena_chunk))
 
 _Noreturn void acd_arena_no_memory(struct acd_arena *arena)
 {
@@ -25,15 +27,26 @@ _Noreturn void acd_arena_no_memory(struct acd_arena *arena)
     abort();
 }
 
+/* A chunk of the batch before, or a new one. */
 static struct acd_arena_chunk *make_chunk(struct acd_arena *arena, size_t capacity)
 {
-    struct acd_arena_chunk *chunk = malloc(sizeof(*chunk) + capacity);
+    struct acd_arena_chunk **place = &arena->spare;
+    struct acd_arena_chunk *chunk;
 
-    if (!chunk)
-        acd_arena_no_memory(arena);
-    chunk->capacity = capacity;
+    while (*place && (*place)->capacity < capacity)
+        place = &(*place)->next;
+    chunk = *place;
+    if (chunk) {
+        *place = chunk->next;
+        arena->spare_bytes -= chunk->capacity;
+    } else {
+        chunk = malloc(sizeof(*chunk) + capacity);
+        if (!chunk)
+            acd_arena_no_memory(arena);
+        chunk->capacity = capacity;
+    }
     chunk->used = 0;
-    arena->allocated += sizeof(*chunk) + capacity;
+    arena->allocated += sizeof(*chunk) + chunk->capacity;
     return chunk;
 }
 
@@ -70,43 +83,56 @@ void acd_arena_init(struct acd_arena *arena)
     *arena = (struct acd_arena){0};
 }
 
-void acd_arena_reset(struct acd_arena *arena)
+static void free_chunks(struct acd_arena_chunk *chunk)
 {
-    struct acd_arena_chunk *kept = NULL;
-    struct acd_arena_chunk *chunk = arena->chunks;
-
-    while (chunk) {
-        struct acd_arena_chunk *next = chunk->next;
-        struct acd_arena_chunk *unwanted = chunk;
-
-        /* One chunk is kept: the largest that may be. */
-        if (chunk->capacity <= CHUNK_MAX && (!kept || chunk->capacity > kept->capacity)) {
-            unwanted = kept;
-            kept = chunk;
-        }
-        free(unwanted);
-        chunk = next;
-    }
-    arena->chunks = kept;
-    arena->allocated = 0;
-    if (kept) {
-        kept->next = NULL;
-        kept->used = 0;
-        arena->allocated = sizeof(*kept) + kept->capacity;
-    }
-}
-
-void acd_arena_free(struct acd_arena *arena)
-{
-    struct acd_arena_chunk *chunk = arena->chunks;
-
     while (chunk) {
         struct acd_arena_chunk *next = chunk->next;
 
         free(chunk);
         chunk = next;
     }
+}
+
+/* What this batch did without goes, a chunk each time: after a while without large batches little is left. */
+static void free_one_spare(struct acd_arena *arena)
+{
+    struct acd_arena_chunk *chunk = arena->spare;
+
+    if (!chunk)
+        return;
+    arena->spare = chunk->next;
+    arena->spare_bytes -= chunk->capacity;
+    free(chunk);
+}
+
+void acd_arena_reset(struct acd_arena *arena)
+{
+    struct acd_arena_chunk *chunk = arena->chunks;
+
+    free_one_spare(arena);
+    while (chunk) {
+        struct acd_arena_chunk *next = chunk->next;
+
+        if (chunk->capacity <= CHUNK_MAX && arena->spare_bytes + chunk->capacity <= ACD_ARENA_KEEP_BYTES) {
+            chunk->next = arena->spare;
+            arena->spare = chunk;
+            arena->spare_bytes += chunk->capacity;
+        } else {
+            free(chunk);
+        }
+        chunk = next;
+    }
     arena->chunks = NULL;
+    arena->allocated = 0;
+}
+
+void acd_arena_free(struct acd_arena *arena)
+{
+    free_chunks(arena->chunks);
+    free_chunks(arena->spare);
+    arena->chunks = NULL;
+    arena->spare = NULL;
+    arena->spare_bytes = 0;
     arena->allocated = 0;
 }
 

@@ -53,18 +53,35 @@ void acd_buffer_add_char(struct acd_buffer *buffer, char c)
     buffer->len++;
 }
 
-void acd_buffer_add_int(struct acd_buffer *buffer, int64_t number)
+/* Puts the digits, and the minus, before the end; returns where they start. */
+static char *put_int(char *end, int64_t number)
 {
-    char text[INT_BYTES];
-    char *start = text + sizeof(text);
     /* Unsigned, because the smallest int64 has no positive counterpart. */
     uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
 
     do {
-        *--start = (char)('0' + rest % 10);
+        *--end = (char)('0' + rest % 10);
         rest /= 10;
     } while (rest);
     if (number < 0)
-        *--start = '-';
-    acd_buffer_add(buffer, start, (size_t)(text + sizeof(text) - start));
+        *--end = '-';
+    return end;
+}
+
+void acd_buffer_add_int(struct acd_buffer *buffer, int64_t number)
+{
+    char text[INT_BYTES];
+    char *end = text + sizeof(text);
+    char *start = put_int(end, number);
+
+    acd_buffer_add(buffer, start, (size_t)(end - start));
+}
+
+struct acd_slice acd_buffer_int(struct acd_arena *arena, int64_t number)
+{
+    char text[INT_BYTES];
+    char *end = text + sizeof(text);
+    char *start = put_int(end, number);
+
+    return acd_arena_copy(arena, acd_slice(start, (size_t)(end - start)));
 }

@@ -66,7 +66,7 @@ static bool take_field(struct acd_arena *arena, const struct acd_value *value, s
     if (value->kind == ACD_STRING)
         *out = value->string;
     else if (acd_value_integer(value, &number))
-        *out = acd_arena_format(arena, "%lld", (long long)number);
+        *out = acd_buffer_int(arena, number);
     else
         return false;
     return out->len > 0;

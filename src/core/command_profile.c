@@ -1,4 +1,5 @@
 /* A profile map as a change: every field checked by its rule in the field table. */
+#include "accountd/buffer.h"
 #include "accountd/text.h"
 #include "names.h"
 #include "reading.h"
@@ -115,7 +116,7 @@ static bool check_uint32(struct acd_blame *blame, const struct acd_path *path, c
         acd_blame_value(blame, path, value, "an integer from 0 to 4294967295");
         return false;
     }
-    *out = acd_arena_format(blame->arena, "%lld", (long long)number);
+    *out = acd_buffer_int(blame->arena, number);
     return true;
 }
 

@@ -1,40 +1,13 @@
 /* The accounts of a batch: a hash table of entries that grows, and a smaller one of apps. */
 #include "accountd/state.h"
 
+#include "accountd/hash.h"
+
 #define BUCKETS_MIN 64
-
-/* One multiplication for eight bytes, folded so that every bit reaches the low ones. */
-static uint64_t hash_mix(uint64_t hash, uint64_t word)
-{
-    hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
-}
-
-/* The length goes in first, so that bytes cannot move from one text to the next unseen. */
-static uint64_t hash_text(uint64_t hash, struct acd_slice text)
-{
-    hash = hash_mix(hash, text.len);
-    while (text.len) {
-        size_t len = text.len < sizeof(uint64_t) ? text.len : sizeof(uint64_t);
-        uint64_t word = 0;
-
-        memcpy(&word, text.data, len);
-        hash = hash_mix(hash, word);
-        text.data += len;
-        text.len -= len;
-    }
-    return hash;
-}
-
-static uint64_t hash_finish(uint64_t hash)
-{
-    hash = (hash ^ hash >> 29) * UINT64_C(0xbf58476d1ce4e5b9);
-    return hash ^ hash >> 32;
-}
 
 uint64_t acd_state_hash(struct acd_slice app, struct acd_slice name)
 {
-    return hash_finish(hash_text(hash_text(0, app), name));
+    return acd_hash_finish(acd_hash_text(acd_hash_text(0, app), name));
 }
 
 void acd_state_init(struct acd_state *state, struct acd_arena *arena, size_t expected_entries)
@@ -51,7 +24,7 @@ void acd_state_init(struct acd_state *state, struct acd_arena *arena, size_t exp
 
 struct acd_app *acd_state_app(struct acd_state *state, struct acd_slice name)
 {
-    size_t bucket = hash_finish(hash_text(0, name)) & (ACD_APP_BUCKETS - 1);
+    size_t bucket = acd_hash_finish(acd_hash_text(0, name)) & (ACD_APP_BUCKETS - 1);
     struct acd_app *app = state->app_buckets[bucket];
 
     while (app && !acd_slice_equal(app->name, name))

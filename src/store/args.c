@@ -1,6 +1,7 @@
 /* The arguments of a command. */
 #include <string.h>
 
+#include "accountd/buffer.h"
 #include "redis.h"
 
 void acd_args_init(struct acd_args *args, struct acd_arena *arena, uint32_t capacity)
@@ -34,5 +35,11 @@ void acd_args_str(struct acd_args *args, const char *text)
 
 void acd_args_int(struct acd_args *args, int64_t number)
 {
-    acd_args_add(args, acd_arena_format(args->arena, "%lld", (long long)number));
+    acd_args_add(args, acd_buffer_int(args->arena, number));
+}
+
+void acd_args_clear(struct acd_args *args)
+{
+    args->count = 0;
+    args->bytes = 0;
 }

@@ -12,208 +12,282 @@ local function in_chunks(command, key, list)
     end
 end
 
--- The partition's last batch is known to be published: what it wrote may be read by other partitions.
-local function note_published(prefix, partition)
-    local outbox = prefix .. 'accountd:outbox:' .. partition
-    local written = redis.call('HGET', outbox, 'written')
+-- The hash accountd:unpublished has, for each app that a partition's last batch wrote, the field "PARTITION APP" with
+-- the names of the accounts; '' stands for the admin set. No other partition's batch touches these before that batch
+-- is known to be published.
 
-    if written then
-        in_chunks('HDEL', prefix .. 'accountd:unpublished', cmsgpack.unpack(written))
+-- Forgets what the last batches of some partitions wrote, because these are published. Answers the other fields.
+local function note_published(prefix, partitions)
+    local key, others = prefix .. 'accountd:unpublished', {}
+
+    for _, field in ipairs(redis.call('HKEYS', key)) do
+        if partitions[string.match(field, '^%d+')] then
+            redis.call('HDEL', key, field)
+        else
+            table.insert(others, field)
+        end
     end
-    redis.call('DEL', outbox)
+    return others
 end
 
--- The revision of an account as commits compare it: that of a deleted one, or 0, with a minus.
-local function revision_of(key, deleted, name)
-    return redis.call('HGET', key, 'rev') or '-' .. (redis.call('HGET', deleted, name) or '0')
+-- The names that these fields hold, as a set for each app.
+local function names_in(prefix, fields)
+    local apps = {}
+
+    for _, field in ipairs(fields) do
+        local app = string.match(field, '^%d+ (.*)$')
+        local names = apps[app] or {}
+
+        for _, name in ipairs(cmsgpack.unpack(redis.call('HGET', prefix .. 'accountd:unpublished', field))) do
+            names[name] = true
+        end
+        apps[app] = names
+    end
+    return apps
 end
 
--- Reads the part of the arguments that is about accounts into a table of apps. Nothing is written yet; a key
--- of a wrong type raises its error here.
-local function read_apps(prefix, args, i)
-    local apps, stale, ordinal = {}, {}, 0
+-- Accounts to which a batch does the same differ only in values. Reads what is done from the arguments at i.
+local function read_shapes(args, i)
+    local shapes = {}
 
-    for a = 1, tonumber(args[i]) do
-        local app = {name = args[i + 1], entries = {}, fields = {}, ordinals = {}}
-        local admins, count = args[i + 2], tonumber(args[i + 3])
+    for s = 1, tonumber(args[i]) do
+        local shape = {partition = args[i + 1], kind = args[i + 2], admin = args[i + 3], row = {}, gone = {}}
 
-        app.tag = ':{' .. app.name .. '}'
-        app.index = prefix .. 'accounts' .. app.tag
-        app.admins = prefix .. 'admins' .. app.tag
-        app.deleted = prefix .. 'deleted' .. app.tag
-        redis.call('ZCARD', app.index)
-        redis.call('HLEN', app.deleted)
-        local members = redis.call('SCARD', app.admins)
-        if admins ~= '' then
-            table.insert(app.fields, app.name .. '/')
-            table.insert(app.ordinals, -a)
-            if members ~= tonumber(admins) then
-                table.insert(stale, -a)
+        i = i + 4
+        shape.values = tonumber(args[i])
+        for v = 1, shape.values do
+            shape.row[2 * v - 1] = args[i + v]
+            if args[i + v] == 'created_at' then
+                shape.created = 2 * v
             end
         end
-        i = i + 3
-        for _ = 1, count do
-            local entry = {name = args[i + 1], partition = args[i + 3], op = args[i + 4]}
+        i = i + shape.values + 1
+        for g = 1, tonumber(args[i]) do
+            shape.gone[g] = args[i + g]
+        end
+        i = i + #shape.gone
+        if shape.kind == 'delete' then
+            shape.values = 1
+        end
+        shapes[tostring(s)] = shape
+    end
+    return shapes
+end
 
-            ordinal = ordinal + 1
-            entry.key = prefix .. 'acct' .. app.tag .. ':' .. entry.name
-            if revision_of(entry.key, app.deleted, entry.name) ~= args[i + 2] then
-                table.insert(stale, ordinal)
-            end
-            table.insert(app.fields, app.name .. '/' .. entry.name)
-            table.insert(app.ordinals, ordinal)
-            i = i + 4
-            if entry.op == 'w' then
-                entry.score, entry.admin, entry.tomb = args[i + 1], args[i + 2], args[i + 3]
-                entry.set, entry.sets = i + 5, tonumber(args[i + 4])
-                i = i + 4 + entry.sets
-                entry.del, entry.dels = i + 2, tonumber(args[i + 1])
-                i = i + 1 + entry.dels
-                table.insert(app.entries, entry)
-            end
+-- The apps of a batch, and where their accounts stand in the arguments. A key of a wrong type raises its error here.
+local function read_apps(prefix, args, i, shapes)
+    local apps = {}
+
+    for a = 1, tonumber(args[i]) do
+        local app = {name = args[i + 1], expected = args[i + 2], count = tonumber(args[i + 3]), at = i + 4}
+        local tag = ':{' .. app.name .. '}'
+
+        app.account = prefix .. 'acct' .. tag .. ':'
+        app.index = prefix .. 'accounts' .. tag
+        app.admins = prefix .. 'admins' .. tag
+        app.deleted = prefix .. 'deleted' .. tag
+        redis.call('ZCARD', app.index)
+        app.members = redis.call('SCARD', app.admins)
+        app.any_deleted = redis.call('HLEN', app.deleted) > 0
+        i = i + 3
+        for _ = 1, app.count do
+            i = i + 3 + shapes[args[i + 3]].values
         end
         apps[a] = app
     end
-    return apps, stale
+    return apps
 end
 
--- Which accounts or admin sets were written last by another partition's batch that is not published yet.
-local function find_busy(prefix, apps, owned)
-    local busy = {}
+-- Compares an app's accounts, and its admin set where a decision looked at it, with what they were decided on.
+local function compare_app(args, app, shapes, foreign, ordinal, stale, busy)
+    local call, i = redis.call, app.at
 
-    for _, app in ipairs(apps) do
-        for i = 1, #app.fields, CHUNK do
-            local last = math.min(i + CHUNK - 1, #app.fields)
-            local owners = redis.call('HMGET', prefix .. 'accountd:unpublished', unpack(app.fields, i, last))
+    for n = ordinal + 1, ordinal + app.count do
+        local name = args[i]
+        local revision = call('HGET', app.account .. name, 'rev')
 
-            for n, owner in ipairs(owners) do
-                if owner and not owned[owner] then
-                    table.insert(busy, app.ordinals[i + n - 1])
-                end
+        -- That of a deleted account, or 0, comes with a minus.
+        if not revision then
+            revision = '-' .. (app.any_deleted and call('HGET', app.deleted, name) or '0')
+        end
+        if revision ~= args[i + 1] then
+            stale[#stale + 1] = n
+        end
+        if foreign and foreign[name] then
+            busy[#busy + 1] = n
+        end
+        i = i + 3 + shapes[args[i + 2]].values
+    end
+end
+
+local function compare(args, apps, shapes, foreign)
+    local ordinal, stale, busy = 0, {}, {}
+
+    for a, app in ipairs(apps) do
+        local theirs = foreign[app.name]
+
+        if app.expected ~= '' and app.members ~= tonumber(app.expected) then
+            stale[#stale + 1] = -a
+        end
+        if app.expected ~= '' and theirs and theirs[''] then
+            busy[#busy + 1] = -a
+        end
+        compare_app(args, app, shapes, theirs, ordinal, stale, busy)
+        ordinal = ordinal + app.count
+    end
+    return stale, busy
+end
+
+-- Writes one account's hash; its values begin at i. What else has to be written is added to the lists.
+local function write_account(args, i, app, name, shape, lists)
+    local call, key, row = redis.call, app.account .. name, shape.row
+
+    if shape.kind == 'delete' then
+        call('DEL', key)
+        table.insert(lists.unlisted, name)
+        table.insert(lists.buried, name)
+        table.insert(lists.buried, args[i])
+    else
+        for v = 1, shape.values do
+            row[2 * v] = args[i + v - 1]
+        end
+        call('HSET', key, unpack(row))
+        if #shape.gone > 0 then
+            call('HDEL', key, unpack(shape.gone))
+        end
+        if shape.created then
+            local listed = lists.listed
+
+            listed[#listed + 1] = row[shape.created]
+            listed[#listed + 1] = name
+        end
+        if shape.kind == 'revive' then
+            table.insert(lists.revived, name)
+        end
+    end
+    if shape.admin == '+' then
+        call('SADD', app.admins, name)
+    elseif shape.admin == '-' then
+        call('SREM', app.admins, name)
+    end
+end
+
+-- Writes an app's accounts. Answers the names that each partition wrote.
+local function write_app(args, app, shapes)
+    local lists, written, i = {listed = {}, unlisted = {}, buried = {}, revived = {}}, {}, app.at
+
+    for _ = 1, app.count do
+        local name, shape = args[i], shapes[args[i + 2]]
+
+        if shape.kind ~= 'read' then
+            local names = written[shape.partition]
+
+            if not names then
+                names = {}
+                written[shape.partition] = names
+            end
+            write_account(args, i + 3, app, name, shape, lists)
+            names[#names + 1] = name
+            if shape.admin ~= '' then
+                names[#names + 1] = ''
             end
         end
+        i = i + 3 + shape.values
     end
-    return busy
+    in_chunks('ZREM', app.index, lists.unlisted)
+    in_chunks('ZADD', app.index, lists.listed)
+    in_chunks('HDEL', app.deleted, lists.revived)
+    in_chunks('HSET', app.deleted, lists.buried)
+    return written
 end
 
-local function write_account(args, app, entry, batch)
-    if entry.tomb ~= '' and entry.tomb ~= '-' then
-        redis.call('DEL', entry.key)
-        table.insert(batch.buried, entry.name)
-        table.insert(batch.buried, entry.tomb)
-    elseif entry.tomb == '-' then
-        table.insert(batch.revived, entry.name)
-    end
-    if entry.sets > 0 then
-        redis.call('HSET', entry.key, unpack(args, entry.set, entry.set + entry.sets - 1))
-    end
-    if entry.dels > 0 then
-        redis.call('HDEL', entry.key, unpack(args, entry.del, entry.del + entry.dels - 1))
-    end
-    if entry.score == '-' then
-        table.insert(batch.unlisted, entry.name)
-    elseif entry.score ~= '' then
-        table.insert(batch.listed, entry.score)
-        table.insert(batch.listed, entry.name)
-    end
-    if entry.admin == '+' then
-        redis.call('SADD', app.admins, entry.name)
-    elseif entry.admin == '-' then
-        redis.call('SREM', app.admins, entry.name)
-    end
+-- What a partition's batch publishes was put beside the outbox just before: it is too large to pass through here.
+local function has_outbox(prefix, partition, marker)
+    return redis.call('HGET', prefix .. 'accountd:outbox:' .. partition .. ':next', 'marker') == marker
 end
 
--- Writes an app's accounts and adds what was written to the partitions' lists.
-local function write_app(args, app, written)
-    local batch = {listed = {}, unlisted = {}, buried = {}, revived = {}}
-
-    for _, entry in ipairs(app.entries) do
-        write_account(args, app, entry, batch)
-        table.insert(written[entry.partition], app.name .. '/' .. entry.name)
-        if entry.admin ~= '' then
-            table.insert(written[entry.partition], app.name .. '/')
+-- A batch that is refused leaves nothing behind.
+local function refuse(prefix, args, count, answer)
+    for p = 4, 3 * count + 3, 3 do
+        if has_outbox(prefix, args[p], args[p + 2]) then
+            redis.call('DEL', prefix .. 'accountd:outbox:' .. args[p] .. ':next')
         end
     end
-    in_chunks('ZREM', app.index, batch.unlisted)
-    in_chunks('ZADD', app.index, batch.listed)
-    in_chunks('HDEL', app.deleted, batch.revived)
-    in_chunks('HSET', app.deleted, batch.buried)
+    return answer
 end
 
-local function mark_written(prefix, partition, names)
-    local owners = {}
+local function mark(prefix, partition, marker)
+    local outbox = prefix .. 'accountd:outbox:' .. partition
 
-    for _, name in ipairs(names) do
-        table.insert(owners, name)
-        table.insert(owners, partition)
-    end
-    in_chunks('HSET', prefix .. 'accountd:unpublished', owners)
+    redis.call('SET', prefix .. 'accountd:marker:' .. partition, marker)
+    redis.call('RENAME', outbox .. ':next', outbox)
+    redis.call('DEL', prefix .. 'accountd:attempts:' .. partition)
 end
 
--- One batch, everything or nothing. Arguments: prefix, incarnation, number of partitions and for each its number,
--- the marker it must have ('' for none), the new marker and the outbox; then number of apps and for each its name,
--- the size that its admin set must have ('' where it was not looked at), number of accounts and for each its name,
--- revision as above, partition and 'r' (only looked at) or 'w', with the score in the index ('' as it is, '-' none),
--- '+' or '-' for the admin set, the revision of a deletion ('' none, '-' no longer deleted), and the fields to set
--- and to remove, each with the number of its arguments before them.
--- Answers ok; fenced, what differs and what is there; stale or busy and which: the ordinal of the account, or minus
--- the ordinal of the app for its admin set.
+-- One batch, everything or nothing. Arguments: prefix, incarnation, number of partitions and for each its number, the
+-- marker it must have ('' for none) and the new marker; where the shapes begin; number of apps and for each its name,
+-- the size that its admin set must have ('' where it was not looked at), number of accounts and for each its name, its
+-- revision (of a deleted one, or 0, with a minus), number of its shape, and the values of its fields, or the revision
+-- of its deletion; then number of shapes and for each its partition, kind ('read', 'write', 'revive' after a deletion,
+-- 'delete'), '+' or '-' for the admin set, and the names of the fields to set and of those to remove, each with their
+-- number before them.
+-- Answers ok; fenced, what differs and what is there; unsent when an outbox is not there; stale or busy and which: the
+-- ordinal of the account, or minus the ordinal of the app for its admin set.
 local function commit(_, args)
-    local prefix, partitions, owned, written = args[1], {}, {}, {}
+    local prefix, count, owned = args[1], tonumber(args[3]), {}
     local incarnation = redis.call('GET', prefix .. 'accountd:incarnation')
 
     if incarnation ~= args[2] then
-        return {'fenced', 'incarnation', incarnation or ''}
+        return refuse(prefix, args, count, {'fenced', 'incarnation', incarnation or ''})
     end
-    for p = 1, tonumber(args[3]) do
-        local i = 4 * p
+    for i = 4, 3 * count + 3, 3 do
         local marker = redis.call('GET', prefix .. 'accountd:marker:' .. args[i]) or ''
 
         if marker ~= args[i + 1] then
-            return {'fenced', args[i], marker}
+            return refuse(prefix, args, count, {'fenced', args[i], marker})
         end
-        partitions[p] = {id = args[i], marker = args[i + 2], outbox = args[i + 3]}
         owned[args[i]] = true
-        written[args[i]] = {}
     end
-    for _, partition in ipairs(partitions) do
-        note_published(prefix, partition.id)
-    end
+    local foreign = names_in(prefix, note_published(prefix, owned))
+    local shapes = read_shapes(args, tonumber(args[3 * count + 4]))
+    local apps = read_apps(prefix, args, 3 * count + 5, shapes)
+    local stale, busy = compare(args, apps, shapes, foreign)
 
-    local apps, stale = read_apps(prefix, args, 4 * (#partitions + 1))
     if #stale > 0 then
-        return {'stale', unpack(stale, 1, math.min(#stale, CHUNK))}
+        return refuse(prefix, args, count, {'stale', unpack(stale, 1, math.min(#stale, CHUNK))})
+    elseif #busy > 0 then
+        return refuse(prefix, args, count, {'busy', unpack(busy, 1, math.min(#busy, CHUNK))})
     end
-    local busy = find_busy(prefix, apps, owned)
-    if #busy > 0 then
-        return {'busy', unpack(busy, 1, math.min(#busy, CHUNK))}
+    for p = 4, 3 * count + 3, 3 do
+        if not has_outbox(prefix, args[p], args[p + 2]) then
+            return {'unsent'}
+        end
     end
 
     for _, app in ipairs(apps) do
-        write_app(args, app, written)
-    end
-    for _, partition in ipairs(partitions) do
-        local names = written[partition.id]
-
-        mark_written(prefix, partition.id, names)
-        redis.call('SET', prefix .. 'accountd:marker:' .. partition.id, partition.marker)
-        redis.call('HSET', prefix .. 'accountd:outbox:' .. partition.id, 'marker', partition.marker, 'messages',
-            partition.outbox)
-        if #names > 0 then
-            redis.call('HSET', prefix .. 'accountd:outbox:' .. partition.id, 'written', cmsgpack.pack(names))
+        for partition, names in pairs(write_app(args, app, shapes)) do
+            redis.call('HSET', prefix .. 'accountd:unpublished', partition .. ' ' .. app.name, cmsgpack.pack(names))
         end
-        redis.call('DEL', prefix .. 'accountd:attempts:' .. partition.id)
+    end
+    for p = 4, 3 * count + 3, 3 do
+        mark(prefix, args[p], args[p + 2])
     end
     return {'ok'}
 end
 
 -- Notes batches as published. Arguments: prefix, then partition and the marker it must still have, for each.
 local function note(_, args)
+    local published = {}
+
     for i = 2, #args, 2 do
+        local outbox = args[1] .. 'accountd:outbox:' .. args[i]
+
         if redis.call('GET', args[1] .. 'accountd:marker:' .. args[i]) == args[i + 1] then
-            note_published(args[1], args[i])
+            published[args[i]] = true
+            redis.call('DEL', outbox, outbox .. ':next')
         end
     end
+    note_published(args[1], published)
     return {'ok'}
 end
 

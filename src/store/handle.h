@@ -25,6 +25,11 @@ enum acd_store acd_store_call(struct acd_store_handle *store, struct acd_arena *
                               const struct acd_args *args, redisReply **reply)
     __attribute__((warn_unused_result));
 
+/* The answer to a function that was sent before all else that was answered; the same about the library. */
+enum acd_store acd_store_answer(struct acd_store_handle *store, struct acd_arena *arena,
+                                const struct acd_args *args, redisReply **reply)
+    __attribute__((warn_unused_result));
+
 /* Adds the fields of an account's hash that are to be set because an older account's differ: names and
  * values.
  */

@@ -1,4 +1,5 @@
 /* Loading: a batch's accounts in one round trip. */
+#include "accountd/buffer.h"
 #include "accountd/text.h"
 #include "handle.h"
 
@@ -83,34 +84,86 @@ static void send_two(struct acd_store_handle *store, struct acd_arena *arena, co
     acd_redis_send(&store->redis, &args);
 }
 
-static void ask_entry(struct acd_store_handle *store, struct acd_arena *arena, const struct acd_entry *entry)
+static struct acd_slice account_key(struct acd_store_handle *store, struct acd_arena *arena,
+                                    const struct acd_entry *entry)
 {
     struct acd_slice app = entry->app->name;
+    struct acd_buffer key;
 
-    send_two(
-        store, arena, "HGETALL",
-        acd_store_key(store, arena, "acct:{%.*s}:%.*s", ACD_SLICE_ARGS(app), ACD_SLICE_ARGS(entry->name)),
-        acd_slice(NULL, 0));
-    send_two(store, arena, "HGET", acd_store_key(store, arena, "deleted:{%.*s}", ACD_SLICE_ARGS(app)),
-             entry->name);
+    acd_buffer_init(&key, arena, strlen(store->settings->redis.key_prefix) + app.len + entry->name.len + 8);
+    acd_buffer_add_str(&key, store->settings->redis.key_prefix);
+    acd_buffer_add_str(&key, "acct:{");
+    acd_buffer_add_slice(&key, app);
+    acd_buffer_add_str(&key, "}:");
+    acd_buffer_add_slice(&key, entry->name);
+    return acd_buffer_slice(&key);
+}
+
+/* The accounts of an app that are not loaded: the revisions of those that were deleted, and each one's hash.
+ */
+static void ask_entries(struct acd_store_handle *store, struct acd_arena *arena, const struct acd_app *app)
+{
+    struct acd_args deleted;
+
+    acd_args_init(&deleted, arena, 64);
+    acd_args_str(&deleted, "HMGET");
+    acd_args_add(&deleted, acd_store_key(store, arena, "deleted:{%.*s}", ACD_SLICE_ARGS(app->name)));
+    for (const struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app)
+        if (!entry->base)
+            acd_args_add(&deleted, entry->name);
+    if (deleted.count == 2)
+        return;
+    acd_redis_send(&store->redis, &deleted);
+    for (const struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app)
+        if (!entry->base)
+            send_two(store, arena, "HGETALL", account_key(store, arena, entry), acd_slice(NULL, 0));
+}
+
+/* Every answer must be read, or the next call would take it for its own: a refusal of one (a key of a wrong
+ * type) is remembered, and only a broken connection ends the reading. */
+static void keep_worst(enum acd_store *result, enum acd_store next)
+{
+    if (*result == ACD_STORE_OK || next == ACD_STORE_DOWN)
+        *result = next;
 }
 
 static enum acd_store answer_entry(struct acd_store_handle *store, struct acd_arena *arena,
-                                   struct acd_entry *entry)
+                                   const redisReply *deleted, struct acd_entry *entry)
 {
-    redisReply *hash = NULL;
-    redisReply *deleted = NULL;
+    redisReply *hash;
     enum acd_store result = acd_redis_read(&store->redis, &hash);
-    enum acd_store second = acd_redis_read(&store->redis, &deleted);
 
-    if (result == ACD_STORE_OK)
-        result = second;
-    if (result == ACD_STORE_OK) {
+    if (result != ACD_STORE_OK)
+        return result;
+    if (deleted) {
         entry->base = read_account(arena, hash, number_of(acd_reply_slice(deleted)));
         entry->current = entry->base;
     }
-    if (hash)
-        freeReplyObject(hash);
+    freeReplyObject(hash);
+    return ACD_STORE_OK;
+}
+
+static enum acd_store answer_entries(struct acd_store_handle *store, struct acd_arena *arena,
+                                     const struct acd_app *app)
+{
+    enum acd_store result = ACD_STORE_OK;
+    redisReply *deleted = NULL;
+    bool asked = false;
+    size_t n = 0;
+
+    for (struct acd_entry *entry = app->entries; entry && result != ACD_STORE_DOWN;
+         entry = entry->next_in_app) {
+        if (entry->base)
+            continue;
+        if (!asked)
+            result = acd_redis_read(&store->redis, &deleted);
+        asked = true;
+        if (result != ACD_STORE_DOWN)
+            keep_worst(&result,
+                       answer_entry(store, arena,
+                                    deleted && n < deleted->elements ? deleted->element[n] : NULL, entry));
+        n++;
+    }
     if (deleted)
         freeReplyObject(deleted);
     return result;
@@ -129,14 +182,6 @@ static enum acd_store answer_app(struct acd_store_handle *store, struct acd_app 
     return ACD_STORE_OK;
 }
 
-/* Every answer must be read, or the next call would take it for its own: a refusal of one (a key of a wrong
- * type) is remembered, and only a broken connection ends the reading. */
-static void keep_worst(enum acd_store *result, enum acd_store next)
-{
-    if (*result == ACD_STORE_OK || next == ACD_STORE_DOWN)
-        *result = next;
-}
-
 enum acd_store acd_store_load(struct acd_store_handle *store, struct acd_arena *arena,
                               struct acd_state *state)
 {
@@ -149,14 +194,12 @@ enum acd_store acd_store_load(struct acd_store_handle *store, struct acd_arena *
             send_two(store, arena, "SCARD",
                      acd_store_key(store, arena, "admins:{%.*s}", ACD_SLICE_ARGS(app->name)),
                      acd_slice(NULL, 0));
-    for (struct acd_entry *entry = state->entries; entry; entry = entry->next)
-        if (!entry->base)
-            ask_entry(store, arena, entry);
+    for (struct acd_app *app = state->apps; app; app = app->next)
+        ask_entries(store, arena, app);
     for (struct acd_app *app = state->apps; app && result != ACD_STORE_DOWN; app = app->next)
         if (app->admins_base < 0)
             keep_worst(&result, answer_app(store, app));
-    for (struct acd_entry *entry = state->entries; entry && result != ACD_STORE_DOWN; entry = entry->next)
-        if (!entry->base)
-            keep_worst(&result, answer_entry(store, arena, entry));
+    for (struct acd_app *app = state->apps; app && result != ACD_STORE_DOWN; app = app->next)
+        keep_worst(&result, answer_entries(store, arena, app));
     return result;
 }

@@ -37,6 +37,7 @@ void acd_args_init(struct acd_args *args, struct acd_arena *arena, uint32_t capa
 void acd_args_add(struct acd_args *args, struct acd_slice value); /* borrows */
 void acd_args_str(struct acd_args *args, const char *text);       /* borrows */
 void acd_args_int(struct acd_args *args, int64_t number);
+void acd_args_clear(struct acd_args *args); /* none of them, with the room that it has */
 
 /* Connects, authenticates and selects the database. Closes an earlier connection. */
 enum acd_store acd_redis_connect(struct acd_redis *redis, const struct acd_settings *settings,

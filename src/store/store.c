@@ -172,10 +172,10 @@ enum acd_store acd_store_connect(struct acd_store_handle *store, struct acd_aren
     return result;
 }
 
-enum acd_store acd_store_call(struct acd_store_handle *store, struct acd_arena *arena,
-                              const struct acd_args *args, redisReply **reply)
+enum acd_store acd_store_answer(struct acd_store_handle *store, struct acd_arena *arena,
+                                const struct acd_args *args, redisReply **reply)
 {
-    enum acd_store result = acd_redis_call(&store->redis, args, reply);
+    enum acd_store result = acd_redis_read(&store->redis, reply);
 
     /* FUNCTION FLUSH, or a Redis that was put in place of the old one: the call did nothing. */
     if (result == ACD_STORE_LATER && strstr(store->redis.error, ACD_NO_FUNCTION)) {
@@ -184,6 +184,13 @@ enum acd_store acd_store_call(struct acd_store_handle *store, struct acd_arena *
             result = acd_redis_call(&store->redis, args, reply);
     }
     return result;
+}
+
+enum acd_store acd_store_call(struct acd_store_handle *store, struct acd_arena *arena,
+                              const struct acd_args *args, redisReply **reply)
+{
+    acd_redis_send(&store->redis, args);
+    return acd_store_answer(store, arena, args, reply);
 }
 
 /* A call whose answer is one string; nil becomes the absent slice. */

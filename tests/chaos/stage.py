@@ -48,13 +48,31 @@ class DurableRedis(Redis):
     """A redis-server with an append-only file that is synchronized every second."""
 
     def start(self):
+        self.launch()
+        wait_for(f"redis-server on port {self.port}", self._answers_or_gave_up, seconds=30)
+        if not self.running():
+            self.mend_log()
+            self.launch()
+            wait_for(f"redis-server on port {self.port}", self._answers, seconds=30)
+
+    def _answers_or_gave_up(self):
+        return not self.running() or self._answers()
+
+    def mend_log(self):
+        """What an operator does when a full disk left a broken append-only file: the rest of it is lost."""
+        manifest = self.appendonly / "appendonly.aof.manifest"
+        mended = subprocess.run(
+            ["redis-check-aof", "--fix", str(manifest)], input="y\n", text=True, capture_output=True, check=False
+        )
+        assert mended.returncode == 0, mended.stdout + mended.stderr
+
+    def launch(self):
         command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.directory)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
         command += ["--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0", "--repl-timeout", "5"]
         command += ["--auto-aof-rewrite-min-size", str(DISK_BYTES // 6)]
         with open(self.directory.parent / f"{self.directory.name}.log", "ab") as log:
             self.process = subprocess.Popen(WITH_PARENT + command, stdout=log, stderr=subprocess.STDOUT)
-        wait_for(f"redis-server on port {self.port}", self._answers, seconds=30)
 
     def running(self):
         return self.process.poll() is None

@@ -91,6 +91,21 @@ static redisReply *del(struct redis_server *server, const struct acd_slice *args
     return redis_integer(deleted);
 }
 
+static redisReply *rename_key(struct redis_server *server, const struct acd_slice *args, uint32_t count)
+{
+    const struct redis_value *from = redis_value(&server->db, args[1]);
+    struct redis_value *to;
+
+    if (!from)
+        return redis_error("ERR no such key");
+    redis_delete(&server->db, args[2]);
+    to = redis_change(&server->db, args[2], from->type, from->count);
+    for (uint32_t i = 0; i < from->count; i++)
+        redis_put(to, from->items[i].name, from->items[i].value);
+    redis_delete(&server->db, args[1]);
+    return redis_status("OK");
+}
+
 static redisReply *exists(struct redis_server *server, const struct acd_slice *args, uint32_t count)
 {
     long long found = 0;
@@ -151,6 +166,27 @@ static redisReply *scan(struct redis_server *server, const struct acd_slice *arg
     return reply;
 }
 
+/* The items from one index to another, which count from the end when they are negative. */
+static redisReply *names_from(const struct redis_value *value, int64_t first, int64_t last, bool with_values)
+{
+    uint32_t count = value ? value->count : 0;
+    redisReply *reply;
+
+    first = first < 0 ? first + count : first;
+    last = last < 0 ? last + count : last < count ? last : (int64_t)count - 1;
+    first = first < 0 ? 0 : first;
+    count = first <= last ? (uint32_t)(last - first + 1) : 0;
+    reply = redis_array(with_values ? 2 * count : count);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct redis_item *item = &value->items[(uint32_t)first + i];
+
+        reply->element[with_values ? 2 * i : i] = redis_text(item->name);
+        if (with_values)
+            reply->element[2 * i + 1] = redis_text(item->value);
+    }
+    return reply;
+}
+
 /* ---- Hashes */
 
 static redisReply *hget(struct redis_server *server, const struct acd_slice *args, uint32_t count)
@@ -185,6 +221,13 @@ static redisReply *hgetall(struct redis_server *server, const struct acd_slice *
         reply->element[2 * i + 1] = redis_text(value->items[i].value);
     }
     return reply;
+}
+
+static redisReply *hkeys(struct redis_server *server, const struct acd_slice *args, uint32_t count)
+{
+    if (!is_type(server, args[1], REDIS_HASH))
+        return redis_error(wrong_type);
+    return names_from(redis_value(&server->db, args[1]), 0, -1, false);
 }
 
 static redisReply *hset(struct redis_server *server, const struct acd_slice *args, uint32_t count)
@@ -259,26 +302,6 @@ static redisReply *srem(struct redis_server *server, const struct acd_slice *arg
 static redisReply *scard(struct redis_server *server, const struct acd_slice *args, uint32_t count)
 {
     return size_of(server, args[1], REDIS_SET);
-}
-
-static redisReply *names_from(const struct redis_value *value, int64_t first, int64_t last, bool with_values)
-{
-    uint32_t count = value ? value->count : 0;
-    redisReply *reply;
-
-    first = first < 0 ? first + count : first;
-    last = last < 0 ? last + count : last < count ? last : (int64_t)count - 1;
-    first = first < 0 ? 0 : first;
-    count = first <= last ? (uint32_t)(last - first + 1) : 0;
-    reply = redis_array(with_values ? 2 * count : count);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct redis_item *item = &value->items[(uint32_t)first + i];
-
-        reply->element[with_values ? 2 * i : i] = redis_text(item->name);
-        if (with_values)
-            reply->element[2 * i + 1] = redis_text(item->value);
-    }
-    return reply;
 }
 
 static redisReply *smembers(struct redis_server *server, const struct acd_slice *args, uint32_t count)
@@ -390,12 +413,14 @@ static const struct {
     {"SET", 3, REDIS_WRITES | REDIS_GROWS, set},
     {"DEL", 2, REDIS_WRITES, del},
     {"UNLINK", 2, REDIS_WRITES, del},
+    {"RENAME", 3, REDIS_WRITES, rename_key},
     {"EXISTS", 2, 0, exists},
     {"TYPE", 2, 0, type},
     {"SCAN", 4, 0, scan},
     {"HGET", 3, 0, hget},
     {"HMGET", 3, 0, hmget},
     {"HGETALL", 2, 0, hgetall},
+    {"HKEYS", 2, 0, hkeys},
     {"HSET", 4, REDIS_WRITES | REDIS_GROWS, hset},
     {"HDEL", 3, REDIS_WRITES, hdel},
     {"HLEN", 2, 0, hlen},

@@ -140,7 +140,7 @@ static void test_claims_beyond_the_message(void **state)
         if (strncmp(actual, "the MessagePack ends too early", 30) != 0)
             fail_msg("%s\n  gave: %s", claims[i], actual);
     }
-    assert_true(arena.allocated <= ACD_ARENA_KEEP_BYTES);
+    assert_in_range(arena.allocated, 0, 4 << 20);
 }
 
 /* A map, then arrays in it: {"a":[[[…]]]}, closed where JSON wants it. */

@@ -235,21 +235,34 @@ static void test_arena_reset(void **state)
 {
     struct acd_arena arena;
     const size_t sizes[] = {100, 70000, 5000000, 100, 1000000, ACD_ARENA_KEEP_BYTES, 4000000, 40};
+    size_t kept;
 
     acd_arena_init(&arena);
-    for (int batch = 0; batch < 3; batch++) {
+    for (int batch = 0; batch < 20; batch++) {
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
             memset(acd_arena_alloc(&arena, sizes[i]), 0x5a, sizes[i]);
         acd_arena_reset(&arena);
-        assert_in_range(arena.allocated, 1, ACD_ARENA_KEEP_BYTES);
+        assert_int_equal(arena.allocated, 0);
+        assert_in_range(arena.spare_bytes, 1, ACD_ARENA_KEEP_BYTES);
     }
 
     /* An ordinary batch finds its memory again, without asking the system. */
     acd_arena_free(&arena);
-    for (int i = 0; i < 3000; i++)
+    for (int batch = 0; batch < 3; batch++) {
+        kept = arena.spare_bytes;
+        for (int i = 0; i < 30000; i++)
+            memset(acd_arena_alloc(&arena, 1000), 0x5a, 1000);
+        assert_true(batch == 0 || arena.allocated <= kept + 4096);
+        acd_arena_reset(&arena);
+        assert_in_range(arena.spare_bytes, 30000000, ACD_ARENA_KEEP_BYTES);
+    }
+
+    /* Small ones do without most of it before long. */
+    for (int batch = 0; batch < 20; batch++) {
         acd_arena_alloc(&arena, 1000);
-    acd_arena_reset(&arena);
-    assert_in_range(arena.allocated, 1, ACD_ARENA_KEEP_BYTES);
+        acd_arena_reset(&arena);
+    }
+    assert_in_range(arena.spare_bytes, 1, 4 << 20);
     acd_arena_free(&arena);
 }
 
