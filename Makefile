@@ -52,13 +52,18 @@ demo: ## the main job, shown on a Kafka and a Redis of its own
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@tests/demo/run.sh
 
+# The fuzzers take what processor time the servers of the system tests leave.
 check: deps ## all tests
 	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 all
 	@$(MAKE) --no-print-directory WERROR=1 tidy check-unit
 	@$(MAKE) --no-print-directory -j$$(nproc) check-asan-unit
-	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 fuzz-corpus-check
-	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 check-sim
-	@$(MAKE) --no-print-directory WERROR=1 check-system
+	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 fuzz-corpus-check check-sim
+	@chrt --idle 0 $(MAKE) --no-print-directory fuzz >$(BUILD)/fuzz.txt 2>&1 & fuzz=$$!; \
+	 $(MAKE) --no-print-directory WERROR=1 check-system || { kill $$fuzz; exit 1; }; \
+	 wait $$fuzz; result=$$?; cat $(BUILD)/fuzz.txt; exit $$result
+	@$(MAKE) --no-print-directory WERROR=1 chaos-short
+	@$(MAKE) --no-print-directory check-asan-system check-tsan
+	@$(MAKE) --no-print-directory WERROR=1 check-oom
 
 check-unit: $(TESTS:%=$(BUILD)/unit/%) ## unit tests
 	@for test in $^; do echo "== $$test"; $$test || exit 1; done

@@ -25,9 +25,16 @@ static const struct acd_kafka_default consumer_defaults[] = {{"session.timeout.m
                                                              {"topic.metadata.refresh.interval.ms", "10000"},
                                                              {NULL, NULL}};
 
+/* Messages taken from librdkafka at once: a lock for each of them would show. */
+#define FETCHED_MAX 256
+
 struct acd_consumer {
     const struct acd_settings *settings;
     rd_kafka_t *rk;
+    rd_kafka_queue_t *queue;
+    rd_kafka_message_t *fetched[FETCHED_MAX];
+    uint32_t fetched_count;
+    uint32_t fetched_next; /* those before it were given away */
     const char *topic;
     const char *changelog;
     uint64_t epoch;
@@ -92,6 +99,13 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_top
     rd_kafka_topic_partition_list_destroy(none);
 }
 
+/* Messages that were taken and not given away: those of another assignment, or of other positions. */
+static void drop_fetched(struct acd_consumer *consumer)
+{
+    while (consumer->fetched_next < consumer->fetched_count)
+        rd_kafka_message_destroy(consumer->fetched[consumer->fetched_next++]);
+}
+
 /* A client that is ready to join. NULL with the reason in `error`. */
 static rd_kafka_t *new_client(struct acd_consumer *consumer, char *error, size_t error_bytes)
 {
@@ -141,6 +155,7 @@ struct acd_consumer *acd_consumer_open(const struct acd_settings *settings, char
     consumer->changelog = settings->kafka.changelog;
     consumer->rk = new_client(consumer, error, error_bytes);
     if (consumer->rk) {
+        consumer->queue = rd_kafka_queue_get_consumer(consumer->rk);
         failure = join(consumer);
         if (!failure)
             return consumer;
@@ -152,6 +167,8 @@ struct acd_consumer *acd_consumer_open(const struct acd_settings *settings, char
 
 static void leave(struct acd_consumer *consumer)
 {
+    drop_fetched(consumer);
+    rd_kafka_queue_destroy(consumer->queue);
     rd_kafka_consumer_close(consumer->rk);
     rd_kafka_destroy(consumer->rk);
     forget_assignment(consumer);
@@ -166,6 +183,7 @@ int acd_consumer_rejoin(struct acd_consumer *consumer)
         return -1;
     leave(consumer);
     consumer->rk = next;
+    consumer->queue = rd_kafka_queue_get_consumer(next);
     failure = join(consumer);
     return failure ? fail(consumer, "subscribe", failure) : 0;
 }
@@ -196,9 +214,30 @@ static void fill_record(struct acd_record *record, rd_kafka_message_t *message)
     record->message = message;
 }
 
+/* The next message: one that is there already, or the first that comes. A batch is taken without waiting
+ * only, as librdkafka would wait until it is full. */
+static rd_kafka_message_t *next_message(struct acd_consumer *consumer, int timeout_ms)
+{
+    uint64_t epoch = consumer->epoch;
+    ssize_t count;
+
+    if (consumer->fetched_next < consumer->fetched_count)
+        return consumer->fetched[consumer->fetched_next++];
+    if (timeout_ms > 0)
+        return rd_kafka_consumer_poll(consumer->rk, timeout_ms);
+    count = rd_kafka_consume_batch_queue(consumer->queue, 0, consumer->fetched, FETCHED_MAX);
+    consumer->fetched_count = count > 0 ? (uint32_t)count : 0;
+    consumer->fetched_next = 0;
+    /* An assignment came up on the way: which messages came before it cannot be told. */
+    if (consumer->epoch != epoch)
+        drop_fetched(consumer);
+    return consumer->fetched_next < consumer->fetched_count ? consumer->fetched[consumer->fetched_next++]
+                                                            : NULL;
+}
+
 enum acd_poll acd_consumer_poll(struct acd_consumer *consumer, int timeout_ms, struct acd_record *record)
 {
-    rd_kafka_message_t *message = rd_kafka_consumer_poll(consumer->rk, timeout_ms);
+    rd_kafka_message_t *message = next_message(consumer, timeout_ms);
     enum acd_poll result = ACD_POLL_NOTHING;
 
     /* To subscribe once more is to leave and to join. */
@@ -275,6 +314,7 @@ int acd_consumer_start(struct acd_consumer *consumer, const struct acd_position 
     for (uint32_t i = 0; i < count; i++)
         rd_kafka_topic_partition_list_add(list, consumer->topic, positions[i].partition)->offset =
             positions[i].offset == ACD_OFFSET_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING : positions[i].offset;
+    drop_fetched(consumer);
     /* An assignment does not end a pause. */
     rd_kafka_resume_partitions(consumer->rk, list);
     failure = rd_kafka_assign(consumer->rk, list);

@@ -2,7 +2,8 @@
 # run.sh DIRECTORY SECONDS|check TARGET...: runs fuzz targets that were built in DIRECTORY.
 #
 # SECONDS: fuzzes each target for so long, from its corpus in the repository and what earlier runs found, which is
-# kept in DIRECTORY/corpus. FUZZ_JOBS=2 runs two at once. An input that ends the program is left in
+# kept in DIRECTORY/corpus. FUZZ_JOBS=2 runs two at once. An input may take long: they may have to wait for the
+# processor. An input that ends the program is left in
 # DIRECTORY/crashes; it belongs into tests/fuzz/regressions/TARGET when what it shows is mended.
 # check: each target on each input in the repository once.
 set -u
@@ -41,7 +42,7 @@ fuzz_one() {
     log=$build/$target.log
     mkdir -p "$build/corpus/$target" "$build/crashes"
     # shellcheck disable=SC2046,SC2086 # options, or none
-    $run "$build/fuzz_$target" -max_total_time="$how" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+    $run "$build/fuzz_$target" -max_total_time="$how" -timeout=300 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$build/crashes/$target-" $(dictionary "$target") "$build/corpus/$target" \
         $(find "$here/corpus/$target" "$here/regressions/$target" -maxdepth 0 2>/dev/null) >"$log" 2>&1
     ended=$?
