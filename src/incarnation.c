@@ -112,10 +112,8 @@ static void recover(struct acd_worker *worker, struct acd_slice bad)
     } else if (result == ACD_RECOVERED) {
         worker->not_whole = 0;
         acd_metric_add(ACD_METRIC_RECOVERIES, 1);
-        acd_log(ACD_LOG_WARNING,
-                "worker %s: Redis is whole again after %lld ms: %lld accounts restored, %lld of them written",
-                worker->name, (long long)recovery->took_ms, (long long)recovery->accounts,
-                (long long)recovery->written);
+        acd_log(ACD_LOG_WARNING, "worker %s: Redis is whole again after %lld ms: %lld accounts restored",
+                worker->name, (long long)recovery->took_ms, (long long)recovery->accounts);
     }
 }
 

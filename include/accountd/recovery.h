@@ -30,14 +30,13 @@ enum acd_recovered {
     ACD_RECOVERY_IMPOSSIBLE, /* going on would lose accounts or another deployment's data; see `error` */
 };
 
-/* Records on their way from the changelog to Redis, in one transaction. */
+/* Records on their way from the changelog to Redis, in one call. */
 #define ACD_LOAD_MAX 512
 
-enum acd_load_state { ACD_LOAD_FREE, ACD_LOAD_COMPARING, ACD_LOAD_WRITING };
-
 struct acd_load {
-    enum acd_load_state state;
-    bool sent; /* an answer is to come on this connection */
+    bool under_way; /* not known to be written yet */
+    bool sent;      /* an answer is to come on this connection */
+    uint32_t call;  /* its number */
     struct acd_arena arena;
     struct acd_record records[ACD_LOAD_MAX];
     uint32_t record_count;
@@ -45,7 +44,7 @@ struct acd_load {
     uint32_t account_count;
 };
 
-/* One is decoded while one is compared and one is written. */
+/* One is decoded while one is written and one waits for that. */
 #define ACD_LOADS 3
 
 struct acd_recovery {
@@ -65,7 +64,6 @@ struct acd_recovery {
     char error[512];
     bool restored;    /* accounts were restored, not only the incarnation made anew */
     int64_t accounts; /* … so many, the deleted ones counted */
-    int64_t written;  /* … of which so many were not so already */
     int64_t took_ms;
 
     /* Its own. */
@@ -77,8 +75,9 @@ struct acd_recovery {
     struct acd_changelog *changelog;
     struct acd_load loads[ACD_LOADS];
     uint32_t turn;
-    bool empty;    /* no account's hash was there when the restore began */
-    int64_t *seen; /* records of each changelog partition */
+    uint32_t calls; /* grows as long as the recovery lives */
+    bool empty;     /* no account's hash was there when the restore began */
+    int64_t *seen;  /* records of each changelog partition */
     int64_t reported_ms;
 };
 

@@ -165,27 +165,16 @@ struct acd_restored {
     struct acd_slice name;
     struct acd_account account;
     bool again; /* an older version of it was written in this recovery */
-    bool same;  /* its hash is so already: set by acd_store_compare_read */
 };
 
-/* Compares the hashes of accounts with what they must be. Sending and reading are apart, so that the next
- * accounts are decoded while Redis works; one answer is read for each that was sent, in the order of
- * sending. */
-enum acd_store acd_store_compare_send(struct acd_store_handle *store, struct acd_arena *arena,
-                                      const struct acd_restored *accounts, uint32_t count)
-    __attribute__((warn_unused_result));
-enum acd_store acd_store_compare_read(struct acd_store_handle *store, struct acd_arena *arena,
-                                      struct acd_restored *accounts, uint32_t count)
-    __attribute__((warn_unused_result));
-
-/* Writes accounts, all or none: hashes that are not the same, index, admin set and remembered deletion. No
- * account comes twice. `empty`: no hash was there when the recovery began. The answer to one must have been
- * read before the next is sent. */
+/* Writes accounts, all or none: hash, index, admin set and remembered deletion. No account comes twice.
+ * `call` grows from one to the next, so that one that was sent again and comes late does nothing; `empty`: no
+ * hash was there when the recovery began. Sending and reading are apart, so that the next accounts are
+ * decoded while Redis works; answers come in the order of sending. */
 enum acd_store acd_store_restore_send(struct acd_store_handle *store, struct acd_arena *arena,
-                                      const char *token, const struct acd_restored *accounts, uint32_t count,
-                                      bool empty) __attribute__((warn_unused_result));
-enum acd_store acd_store_restore_read(struct acd_store_handle *store, const char *token)
-    __attribute__((warn_unused_result));
+                                      const char *token, uint32_t call, const struct acd_restored *accounts,
+                                      uint32_t count, bool empty) __attribute__((warn_unused_result));
+enum acd_store acd_store_restore_read(struct acd_store_handle *store) __attribute__((warn_unused_result));
 
 /* Ends the recovery: writes the markers (an empty one: none) when there are any, and the incarnation. */
 enum acd_store acd_store_finish(struct acd_store_handle *store, struct acd_arena *arena, const char *token,

@@ -151,8 +151,7 @@ static enum acd_ctl_exit finish(struct rebuild *rebuild)
 
     end_line(rebuild);
     if (recovery->restored)
-        (void)printf("Redis is restored: %lld accounts, %lld of them written, in %.1f s\n",
-                     (long long)recovery->accounts, (long long)recovery->written,
+        (void)printf("Redis is restored: %lld accounts in %.1f s\n", (long long)recovery->accounts,
                      (double)recovery->took_ms / 1000);
     else
         (void)puts("nothing was lost: Redis is taken into use again");

@@ -331,7 +331,6 @@ void acd_recovery_begin(struct acd_recovery *recovery, jmp_buf *no_memory)
     recovery->error[0] = '\0';
     recovery->restored = false;
     recovery->accounts = 0;
-    recovery->written = 0;
 }
 
 enum acd_recovered acd_recover(struct acd_recovery *recovery, struct acd_slice bad)
@@ -351,7 +350,7 @@ void acd_recovery_end(struct acd_recovery *recovery)
         while (load->record_count > 0)
             acd_record_release(&load->records[--load->record_count]);
         load->account_count = 0;
-        load->state = ACD_LOAD_FREE;
+        load->under_way = false;
         /* An answer that nobody reads would be taken for another call's. */
         if (load->sent)
             acd_store_disconnect(recovery->store);

@@ -1,10 +1,10 @@
 /* The exact restore: Redis becomes what the changelog says, and nothing else.
  *
  * The changelog is read once, all partitions side by side. A record whose revision is the highest seen of its
- * account so far goes to Redis; one transaction writes hundreds, and the next hundreds are decoded meanwhile.
- * Indexes, admin sets and deletions are deleted before and grow with the accounts; hashes are compared and
- * rewritten where they differ, so that who reads Redis beside accountd finds no account missing. Hashes that
- * the changelog does not know go last. */
+ * account so far goes to Redis; one call writes hundreds, and the next hundreds are decoded meanwhile.
+ * Indexes, admin sets and deletions are deleted before and grow with the accounts; a hash is replaced at
+ * once, so that who reads Redis beside accountd finds no account missing. Hashes that the changelog does not
+ * know go last. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -137,7 +137,7 @@ static void release(struct acd_load *load)
     while (load->record_count > 0)
         acd_record_release(&load->records[--load->record_count]);
     load->account_count = 0;
-    load->state = ACD_LOAD_FREE;
+    load->under_way = false;
     acd_arena_reset(&load->arena);
 }
 
@@ -164,7 +164,7 @@ static enum acd_recovered decode(struct acd_recovery *recovery, struct acd_load 
     load->accounts = acd_arena_calloc(&load->arena, load->record_count, sizeof(*load->accounts));
     for (uint32_t i = 0; i < load->record_count; i++) {
         const struct acd_record *record = &load->records[i];
-        struct acd_restored restored = {.same = false};
+        struct acd_restored restored = {.again = false};
         struct acd_citizen *citizen = NULL;
         const char *wrong = acd_changelog_decode(&load->arena, record->value, &restored.app, &restored.name,
                                                  &restored.account);
@@ -195,24 +195,13 @@ static void drop_connection(struct acd_recovery *recovery)
 
 static enum acd_store send_load(struct acd_recovery *recovery, struct acd_load *load)
 {
-    enum acd_store result =
-        load->state == ACD_LOAD_COMPARING
-            ? acd_store_compare_send(recovery->store, &load->arena, load->accounts, load->account_count)
-            : acd_store_restore_send(recovery->store, &load->arena, recovery->token, load->accounts,
-                                     load->account_count, recovery->empty);
+    enum acd_store result = acd_store_restore_send(recovery->store, &load->arena, recovery->token, load->call,
+                                                   load->accounts, load->account_count, recovery->empty);
 
     load->sent = result == ACD_STORE_OK;
     if (result != ACD_STORE_OK)
         drop_connection(recovery);
     return result;
-}
-
-static enum acd_store read_load(struct acd_recovery *recovery, struct acd_load *load)
-{
-    load->sent = false;
-    return load->state == ACD_LOAD_COMPARING
-               ? acd_store_compare_read(recovery->store, &load->arena, load->accounts, load->account_count)
-               : acd_store_restore_read(recovery->store, recovery->token);
 }
 
 /* Waits for the answer to a load, and sends it where that was not possible before. */
@@ -222,8 +211,9 @@ static enum acd_recovered settle(struct acd_recovery *recovery, struct acd_load 
 
     do {
         result = load->sent ? ACD_STORE_OK : send_load(recovery, load);
+        load->sent = false;
         if (result == ACD_STORE_OK)
-            result = read_load(recovery, load);
+            result = acd_store_restore_read(recovery->store);
         if (result == ACD_STORE_OK)
             return ACD_RECOVERED;
         drop_connection(recovery);
@@ -231,23 +221,13 @@ static enum acd_recovered settle(struct acd_recovery *recovery, struct acd_load 
     return acd_recovery_failed(recovery, result);
 }
 
-/* One step on for a load: from comparing to writing, or out. */
-static enum acd_recovered advance(struct acd_recovery *recovery, struct acd_load *load)
+/* Sees a load out. */
+static enum acd_recovered finish_load(struct acd_recovery *recovery, struct acd_load *load)
 {
-    enum acd_load_state state = load->state;
-    enum acd_recovered step = state == ACD_LOAD_FREE ? ACD_RECOVERED : settle(recovery, load);
+    enum acd_recovered step = load->under_way ? settle(recovery, load) : ACD_RECOVERED;
 
-    if (step != ACD_RECOVERED || state == ACD_LOAD_FREE)
+    if (step != ACD_RECOVERED || !load->under_way)
         return step;
-    if (state == ACD_LOAD_COMPARING) {
-        load->state = ACD_LOAD_WRITING;
-        /* A connection that is gone shows when the answer is waited for. */
-        if (send_load(recovery, load) != ACD_STORE_OK)
-            acd_log(ACD_LOG_DEBUG, "restoring: Redis: %s", acd_store_error(recovery->store));
-        return ACD_RECOVERED;
-    }
-    for (uint32_t i = 0; i < load->account_count; i++)
-        recovery->written += !load->accounts[i].same;
     acd_metric_add(ACD_METRIC_RESTORED_ACCOUNTS, load->account_count);
     release(load);
     return ACD_RECOVERED;
@@ -265,16 +245,22 @@ static void report_progress(struct acd_recovery *recovery)
                             (long long)(total ? 100 * read / total : 100), (long long)recovery->accounts);
 }
 
-/* Brings one load of records on its way, and those before it one step on, the oldest first. */
+/* Brings one load of records on its way, and sees the oldest out. Those that have to be sent again go before
+ * it. */
 static enum acd_recovered take_load(struct acd_recovery *recovery, struct acd_load *load)
 {
     enum acd_recovered step = decode(recovery, load);
 
-    for (uint32_t i = 1; i < ACD_LOADS && step == ACD_RECOVERED; i++)
-        step = advance(recovery, &recovery->loads[(recovery->turn + i) % ACD_LOADS]);
+    for (uint32_t i = 1; i < ACD_LOADS && step == ACD_RECOVERED; i++) {
+        struct acd_load *before = &recovery->loads[(recovery->turn + i) % ACD_LOADS];
+
+        if (i == 1 || !before->sent)
+            step = finish_load(recovery, before);
+    }
     if (step != ACD_RECOVERED)
         return step;
-    load->state = recovery->empty ? ACD_LOAD_WRITING : ACD_LOAD_COMPARING;
+    load->under_way = true;
+    load->call = ++recovery->calls;
     if (send_load(recovery, load) != ACD_STORE_OK)
         acd_log(ACD_LOG_DEBUG, "restoring: Redis: %s", acd_store_error(recovery->store));
     return ACD_RECOVERED;
@@ -297,8 +283,8 @@ static enum acd_recovered load_accounts(struct acd_recovery *recovery)
             return ACD_RECOVERY_AGAIN;
         step = take_load(recovery, load);
     }
-    for (uint32_t i = 1; i <= 2 * ACD_LOADS && step == ACD_RECOVERED; i++)
-        step = advance(recovery, &recovery->loads[(recovery->turn + i) % ACD_LOADS]);
+    for (uint32_t i = 1; i <= ACD_LOADS && step == ACD_RECOVERED; i++)
+        step = finish_load(recovery, &recovery->loads[(recovery->turn + i) % ACD_LOADS]);
     return step;
 }
 

@@ -43,3 +43,18 @@ void acd_args_clear(struct acd_args *args)
     args->count = 0;
     args->bytes = 0;
 }
+
+uint32_t acd_args_hole(struct acd_args *args)
+{
+    acd_args_str(args, "");
+    return args->count - 1;
+}
+
+void acd_args_fill(struct acd_args *args, uint32_t hole, int64_t number)
+{
+    struct acd_slice text = acd_buffer_int(args->arena, number);
+
+    args->values[hole] = text.data;
+    args->lengths[hole] = text.len;
+    args->bytes += text.len;
+}

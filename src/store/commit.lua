@@ -151,6 +151,9 @@ local function write_account(args, i, app, name, shape, lists)
         for v = 1, shape.values do
             row[2 * v] = args[i + v - 1]
         end
+        if shape.kind == 'rewrite' then
+            call('DEL', key)
+        end
         call('HSET', key, unpack(row))
         if #shape.gone > 0 then
             call('HDEL', key, unpack(shape.gone))
@@ -161,7 +164,7 @@ local function write_account(args, i, app, name, shape, lists)
             listed[#listed + 1] = row[shape.created]
             listed[#listed + 1] = name
         end
-        if shape.kind == 'revive' then
+        if shape.kind == 'revive' or shape.kind == 'rewrite' then
             table.insert(lists.revived, name)
         end
     end
@@ -427,7 +430,7 @@ local function take(_, args)
         elseif left > 0 and left <= lease then
             return 'busy'
         end
-        redis.call('DEL', prefix .. 'accountd:incarnation')
+        redis.call('DEL', prefix .. 'accountd:incarnation', prefix .. 'accountd:recovery')
         redis.call('SET', prefix .. 'accountd:deployment', args[6])
     end
     extend_recovery(prefix, args[3], lease)
@@ -441,6 +444,26 @@ local function forget(_, args)
     end
     for i = 3, #args, CHUNK do
         redis.call('UNLINK', unpack(args, i, math.min(i + CHUNK - 1, #args)))
+    end
+    return 'ok'
+end
+
+-- Writes accounts as they must be. Arguments: prefix, token, the number of this call, and then as for a commit, from where
+-- the shapes begin on; accounts of which Redis may have something are of kind 'rewrite' or 'delete'. A call that comes
+-- after its followers was sent twice, and has written before them.
+local function restore(_, args)
+    local prefix, key = args[1], args[1] .. 'accountd:recovery'
+
+    if not in_recovery(prefix, args[2]) then
+        return 'fenced'
+    end
+    if tonumber(redis.call('HGET', key, 'call') or '0') <= tonumber(args[3]) then
+        local shapes = read_shapes(args, tonumber(args[4]))
+
+        for _, app in ipairs(read_apps(prefix, args, 5, shapes)) do
+            write_app(args, app, shapes)
+        end
+        redis.call('HSET', key, 'call', args[3])
     end
     return 'ok'
 end
@@ -472,5 +495,6 @@ redis.register_function('accountd_VERSION_establish', establish)
 redis.register_function('accountd_VERSION_attempts', attempts)
 redis.register_function{function_name = 'accountd_VERSION_list', callback = list, flags = {'no-writes'}}
 redis.register_function('accountd_VERSION_take', take)
+redis.register_function('accountd_VERSION_restore', restore)
 redis.register_function('accountd_VERSION_forget', forget)
 redis.register_function('accountd_VERSION_finish', finish)

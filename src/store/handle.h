@@ -8,8 +8,6 @@ struct acd_store_handle {
     const struct acd_settings *settings;
     struct acd_redis redis;
     char identity[128];
-    bool guarded;    /* this connection watches the recovery's key, and the token was ours */
-    uint32_t queued; /* commands of the transaction whose answer is to come */
 };
 
 /* A key of ours: the prefix and what the format gives. */
@@ -29,10 +27,5 @@ enum acd_store acd_store_call(struct acd_store_handle *store, struct acd_arena *
 enum acd_store acd_store_answer(struct acd_store_handle *store, struct acd_arena *arena,
                                 const struct acd_args *args, redisReply **reply)
     __attribute__((warn_unused_result));
-
-/* Adds the fields of an account's hash that are to be set because an older account's differ: names and
- * values.
- */
-void acd_store_fields(struct acd_args *args, const struct acd_account *old, const struct acd_account *new);
 
 #endif

@@ -39,6 +39,10 @@ void acd_args_str(struct acd_args *args, const char *text);       /* borrows */
 void acd_args_int(struct acd_args *args, int64_t number);
 void acd_args_clear(struct acd_args *args); /* none of them, with the room that it has */
 
+/* A hole for a number that is known only after what it counts. */
+uint32_t acd_args_hole(struct acd_args *args);
+void acd_args_fill(struct acd_args *args, uint32_t hole, int64_t number);
+
 /* Connects, authenticates and selects the database. Closes an earlier connection. */
 enum acd_store acd_redis_connect(struct acd_redis *redis, const struct acd_settings *settings,
                                  struct acd_arena *arena);

@@ -48,7 +48,6 @@ enum acd_store acd_store_forget(struct acd_store_handle *store, struct acd_arena
     struct acd_args args;
 
     /* It writes the key that the connection may be watching. */
-    store->guarded = false;
     acd_store_function(store, arena, &args, "FCALL", "forget");
     acd_args_str(&args, token);
     for (uint32_t i = 0; i < count; i++)

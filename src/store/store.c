@@ -156,7 +156,6 @@ enum acd_store acd_store_connect(struct acd_store_handle *store, struct acd_aren
     char before[sizeof(store->identity)];
     enum acd_store result = acd_redis_connect(&store->redis, store->settings, arena);
 
-    store->guarded = false;
     if (result != ACD_STORE_OK)
         return result;
     memcpy(before, store->identity, sizeof(before));

