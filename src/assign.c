@@ -62,6 +62,7 @@ void acd_assign_take(struct acd_worker *worker)
     worker->epoch = acd_consumer_epoch(worker->consumer);
     worker->joined = acd_consumer_group(worker->consumer) != NULL;
     worker->busy_count = 0;
+    worker->lists_refused = 0;
     worker->alone = NULL;
     for (uint32_t i = 0; i < count; i++) {
         worker->partitions[i].id = assigned[i];

@@ -245,8 +245,12 @@ enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
     enum acd_store result = load_lists(worker, batch);
     int64_t hits = 0;
     int64_t misses = 0;
+    /* Rows that no commit will compare are read from Redis: a cached one may be as old as it likes. */
+    bool uncached = worker->lists_refused >= LIST_TRIES_MAX && batch->items[0].command.op == ACD_LIST;
 
     for (struct acd_entry *entry = batch->state.entries; entry; entry = entry->next) {
+        if (uncached)
+            acd_cache_drop(worker->cache, entry->hash, entry->app->name, entry->name);
         /* Named only by a command that has to wait: whatever is wrong with it is not this batch's matter. */
         entry->base = entry->wanted ? acd_cache_get(worker->cache, entry->hash, entry->app->name, entry->name)
                                     : &acd_account_none;
