@@ -117,7 +117,7 @@ static void out_of_range(struct acd_worker *worker, int32_t id)
     }
 }
 
-bool acd_worker_poll(struct acd_worker *worker, int timeout_ms)
+enum polled acd_worker_poll(struct acd_worker *worker, int timeout_ms)
 {
     struct acd_record record;
     enum acd_poll polled = acd_consumer_poll(worker->consumer, timeout_ms, &record);
@@ -125,11 +125,13 @@ bool acd_worker_poll(struct acd_worker *worker, int timeout_ms)
     if (acd_consumer_epoch(worker->consumer) != worker->epoch) {
         if (polled == ACD_POLL_RECORD)
             acd_record_release(&record);
-        return false;
+        return POLLED_OVER;
     }
     if (polled == ACD_POLL_RECORD)
         take_record(worker, &record);
     else if (polled == ACD_POLL_OUT_OF_RANGE)
         out_of_range(worker, record.partition);
-    return !atomic_load(&worker->shared->stop);
+    if (atomic_load(&worker->shared->stop))
+        return POLLED_OVER;
+    return polled == ACD_POLL_RECORD ? POLLED_RECORD : POLLED_NOTHING;
 }

@@ -17,6 +17,9 @@
 /* How long a poll waits when there is nothing to do; a signal to stop is seen after it. */
 #define IDLE_POLL_MS 100
 
+/* Polls of one turn: more than a turn that decides can need. */
+#define POLLS_MAX 20000
+
 /* Between tries to reach a server that is away. */
 #define RETRY_MS 200
 
@@ -61,23 +64,23 @@ bool acd_worker_ready(struct acd_worker *worker, char *reason, size_t reason_byt
 
 /* ---- Polling */
 
-/* Reads what is there, and waits only when there is nothing to decide. */
+/* Reads what is there, and waits only when there is nothing to decide. An assignment that changes comes in
+ * line with the records: those that no partition takes now are read past, or it would not be heard of. */
 static bool gather(struct acd_worker *worker)
 {
     uint32_t batch_max = (uint32_t)worker->shared->settings->worker.batch_max;
     int64_t wait_ms = worker->queued ? 0 : IDLE_POLL_MS;
-    uint32_t before;
+    uint32_t polls = 0;
+    enum polled polled;
 
     if (worker->queued && worker->busy_count)
         wait_ms = BUSY_PAUSE_MS;
     do {
-        before = worker->queued;
-        if (!acd_worker_poll(worker, (int)wait_ms))
-            return false;
+        polled = acd_worker_poll(worker, (int)wait_ms);
         wait_ms = 0;
-    } while (worker->queued > before && worker->queued < 2 * batch_max &&
+    } while (polled == POLLED_RECORD && ++polls < POLLS_MAX && worker->queued < 2 * batch_max &&
              worker->queued_bytes < QUEUE_BYTES_MAX);
-    return true;
+    return polled != POLLED_OVER;
 }
 
 /* ---- Redis */
@@ -110,17 +113,17 @@ static bool have_redis(struct acd_worker *worker)
 bool acd_worker_hold(struct acd_worker *worker)
 {
     int64_t retry_at = acd_clock_ms() + RETRY_MS;
-    bool go_on = true;
+    enum polled polled = POLLED_NOTHING;
 
     acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
     acd_consumer_pause(worker->consumer, true);
-    while (go_on && acd_clock_ms() < retry_at)
-        go_on = acd_worker_poll(worker, (int)(retry_at - acd_clock_ms()));
+    while (polled != POLLED_OVER && acd_clock_ms() < retry_at)
+        polled = acd_worker_poll(worker, (int)(retry_at - acd_clock_ms()));
     acd_consumer_pause(worker->consumer, false);
-    if (go_on && !acd_store_connected(worker->store))
+    if (polled != POLLED_OVER && !acd_store_connected(worker->store))
         have_redis(worker);
     /* A doubt that came up on the way shows in the phases; the caller's parts see it. */
-    return go_on;
+    return polled != POLLED_OVER;
 }
 
 /* ---- One batch */

@@ -267,9 +267,15 @@ void acd_incarnation_announce(struct acd_worker *worker);
 
 /* ---- intake.c */
 
-/* Polls once, and queues a record that came. False when the assignment has changed or the worker is to stop:
- * a batch that is under way must be dropped. */
-bool acd_worker_poll(struct acd_worker *worker, int timeout_ms);
+/* What polling once brought. */
+enum polled {
+    POLLED_RECORD, /* it is queued, unless its partition takes none now */
+    POLLED_NOTHING,
+    POLLED_OVER, /* the assignment has changed or the worker is to stop: a batch that is under way must be
+                    dropped */
+};
+
+enum polled acd_worker_poll(struct acd_worker *worker, int timeout_ms);
 
 /* Takes n records off a queue. */
 void acd_worker_release(struct acd_worker *worker, struct partition *partition, uint32_t n);

@@ -208,12 +208,13 @@ MUTATIONS = [
          "    extend_recovery(prefix, token, held[2] or 5000)")], LOSS + ",late"),
     ("a call of the restore that comes late writes nothing", [
         (COMMIT, "if tonumber(redis.call('HGET', key, 'call') or '0') <= tonumber(args[3]) then", "if true then")],
-     LOSS + ",late,break"),
+     aimed("late:FCALL restore", faults="flush,wipe,kill", accounts=1)),
     ("a restore leaves nothing of a hash that was there", [
         (COMMIT, "        if shape.kind == 'rewrite' then\n", "        if false then\n")],
      OLD_FILE),
     ("the outbox that is put into its place is this batch's", [
-        (COMMIT, "'marker') == marker", "'marker')")], "pause,stop,late,break,session"),
+        (COMMIT, "'marker') == marker", "'marker')")],
+     aimed("late:HSET*:next", "pause:HSET*:next", faults="stop,session,kill", accounts=1, batch=1)),
     ("a restore removes what the changelog lacks", [
         (RESTORE, "        step = sweep(recovery, is_unknown);\n", "        step = ACD_RECOVERED;\n")], OLD_FILE),
     ("a restore makes indexes, admin sets and deletions anew", [

@@ -110,9 +110,11 @@ def test_lost_under_load(world, loss, seed):
     for turn in range(1, 4):
         load.post(here, 1000)
         wait_until_it_works(here, chance, 1000)
+        # A backlog, behind which the others must still hear that the group is joined anew.
+        load.post(here, 3000)
         loss(here)
         load.post(here, 300)
-        wait_for(here.logs, lambda: recoveries(here) >= turn, 60)
+        wait_for(here.logs, lambda: recoveries(here) >= turn, 25)
     check_everything(here)
     for daemon in here.daemons:
         daemon.wait_ready()
