@@ -96,8 +96,15 @@ static bool claim(struct acd_worker *worker, struct batch *batch, const struct i
 
 static void want(struct batch *batch, const struct item *item)
 {
-    for (uint32_t i = 0; item->refusal.code == ACD_OK && i < item->command.target_count; i++)
-        acd_state_find(&batch->state, item->command.app, item->command.targets[i].account)->wanted = true;
+    const struct acd_command *command = &item->command;
+
+    for (uint32_t i = 0; item->refusal.code == ACD_OK && i < command->target_count; i++) {
+        struct acd_entry *entry = acd_state_find(&batch->state, command->app, command->targets[i].account);
+
+        if (!entry->wanted)
+            entry->fresh = command->op == ACD_CREATE && command->on_exists == ACD_EXISTS_ERROR;
+        entry->wanted = true;
+    }
 }
 
 static struct part *part_of(struct batch *batch, struct partition *partition)
@@ -187,6 +194,7 @@ void acd_batch_take(struct acd_worker *worker, struct batch *batch)
     }
     worker->turn++;
     worker->one_by_one -= worker->one_by_one > 0;
+    worker->none_fresh -= worker->none_fresh > 0;
 }
 
 /* ---- Loading */
@@ -251,11 +259,13 @@ enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
     for (struct acd_entry *entry = batch->state.entries; entry; entry = entry->next) {
         if (uncached)
             acd_cache_drop(worker->cache, entry->hash, entry->app->name, entry->name);
-        /* Named only by a command that has to wait: whatever is wrong with it is not this batch's matter. */
-        entry->base = entry->wanted ? acd_cache_get(worker->cache, entry->hash, entry->app->name, entry->name)
-                                    : &acd_account_none;
+        entry->base = acd_cache_get(worker->cache, entry->hash, entry->app->name, entry->name);
+        *(entry->base ? &hits : &misses) += entry->wanted;
+        /* Named only by a command that has to wait: whatever is wrong with it is not this batch's matter. One
+         * to be created is not read: the commit will say when there is one. */
+        if (!entry->wanted || (!entry->base && entry->fresh && worker->none_fresh == 0))
+            entry->base = &acd_account_none;
         entry->current = entry->base;
-        *(entry->base ? &hits : &misses) += 1;
     }
     acd_metric_add(ACD_METRIC_CACHE_HITS, hits);
     acd_metric_add(ACD_METRIC_CACHE_MISSES, misses);

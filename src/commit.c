@@ -55,11 +55,18 @@ static bool is_own(const struct batch *batch, const struct acd_verdict *verdict)
     return false;
 }
 
+/* Batches that read what they create, after there was an account that had been taken for a new one. */
+#define NONE_FRESH_BATCHES 100
+
 static void drop_stale(struct acd_worker *worker, const struct acd_verdict *verdict)
 {
-    for (uint32_t i = 0; i < verdict->entry_count; i++)
-        acd_cache_drop(worker->cache, verdict->entries[i]->hash, verdict->entries[i]->app->name,
-                       verdict->entries[i]->name);
+    for (uint32_t i = 0; i < verdict->entry_count; i++) {
+        const struct acd_entry *entry = verdict->entries[i];
+
+        acd_cache_drop(worker->cache, entry->hash, entry->app->name, entry->name);
+        if (entry->fresh)
+            worker->none_fresh = NONE_FRESH_BATCHES;
+    }
     acd_metric_add(ACD_METRIC_COMMIT_STALE, 1);
 }
 

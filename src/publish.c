@@ -19,18 +19,20 @@ void acd_batch_note(struct acd_worker *worker)
 {
     int32_t *ids = acd_arena_calloc(&worker->arena, worker->partition_count, sizeof(*ids));
     struct acd_slice *markers = acd_arena_calloc(&worker->arena, worker->partition_count, sizeof(*markers));
+    bool lost = acd_store_note_lost(worker->store, worker->queued == 0);
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < worker->partition_count; i++) {
         struct partition *partition = &worker->partitions[i];
 
-        if (partition->phase == UNRESOLVED || partition->noted || !partition->marker.len)
+        if (partition->phase == UNRESOLVED || (partition->noted && !lost) || !partition->marker.len)
             continue;
         ids[count] = partition->id;
         markers[count++] = partition->marker;
     }
-    if (count == 0 || acd_store_note(worker->store, &worker->arena, ids, markers, count) != ACD_STORE_OK)
+    if (count == 0)
         return;
+    acd_store_note(worker->store, &worker->arena, ids, markers, count);
     for (uint32_t i = 0; i < worker->partition_count; i++)
         worker->partitions[i].noted |= worker->partitions[i].phase != UNRESOLVED;
 }

@@ -110,6 +110,7 @@ struct acd_worker {
     int64_t busy_until_ms;
     struct partition
         *alone;             /* the one that the next batch is taken from, or NULL: all that are not careful */
+    uint32_t none_fresh;    /* batches that read accounts before they create them: some of these did exist */
     uint32_t lists_refused; /* lists, one after the other, that other partitions' changes got in the way of */
     uint32_t one_by_one; /* batches to take from one partition each: one was refused for good, and whose fault
                             it was must show */

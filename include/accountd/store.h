@@ -115,10 +115,14 @@ enum acd_store acd_store_commit(struct acd_store_handle *store, struct acd_arena
                                 const struct acd_commit *commit, struct acd_verdict *verdict)
     __attribute__((warn_unused_result));
 
-/* Notes that the batches of these markers are published. */
-enum acd_store acd_store_note(struct acd_store_handle *store, struct acd_arena *arena,
-                              const int32_t *partitions, const struct acd_slice *markers, uint32_t count)
-    __attribute__((warn_unused_result));
+/* Notes that the batches of these markers are published. The answer is not waited for, unless the note before
+ * was lost: Redis may be busy with another worker's commit. */
+void acd_store_note(struct acd_store_handle *store, struct acd_arena *arena, const int32_t *partitions,
+                    const struct acd_slice *markers, uint32_t count);
+
+/* True when a note was refused, or lost with its connection, and none got through since. `wait`: also for the
+ * answers that have not come yet. */
+bool acd_store_note_lost(struct acd_store_handle *store, bool wait);
 
 /* How often a worker began with the record at an offset and then ended without a word; a commit forgets it.
  * `count` adds this worker's own attempt, `forget` takes it back: the partition was given up alive. `before`

@@ -29,52 +29,52 @@ static struct acd_slice custom_name(struct acd_args *args, struct acd_slice tag)
 }
 
 /* Both lists are in byte order of the tags: a merge. Adds what is to be set, or what is to be removed. */
-static void add_custom(struct acd_args *args, const struct acd_account *old, const struct acd_account *new,
+static void add_custom(struct acd_args *args, const struct acd_account *old, const struct acd_account *now,
                        bool removed)
 {
     uint32_t i = 0;
     uint32_t j = 0;
 
-    while (i < old->custom_count || j < new->custom_count) {
+    while (i < old->custom_count || j < now->custom_count) {
         int order = i == old->custom_count   ? 1
-                    : j == new->custom_count ? -1
-                                             : acd_slice_compare(old->custom[i].tag, new->custom[j].tag);
+                    : j == now->custom_count ? -1
+                                             : acd_slice_compare(old->custom[i].tag, now->custom[j].tag);
 
         if (order < 0 && removed)
             acd_args_add(args, custom_name(args, old->custom[i].tag));
         if (order >= 0 && !removed &&
-            (order || !acd_slice_equal(old->custom[i].value, new->custom[j].value))) {
-            acd_args_add(args, custom_name(args, new->custom[j].tag));
-            acd_args_add(args, new->custom[j].value);
+            (order || !acd_slice_equal(old->custom[i].value, now->custom[j].value))) {
+            acd_args_add(args, custom_name(args, now->custom[j].tag));
+            acd_args_add(args, now->custom[j].value);
         }
         i += order <= 0;
         j += order >= 0;
     }
 }
 
-static void add_fields(struct acd_args *args, const struct acd_account *old, const struct acd_account *new)
+static void add_fields(struct acd_args *args, const struct acd_account *old, const struct acd_account *now)
 {
-    if (!new->exists)
+    if (!now->exists)
         return;
-    if (old->type != new->type)
-        add_pair(args, "type", acd_slice_str(acd_type_text(new->type)));
-    add_number(args, "rev", old->exists ? old->revision : -1, new->revision);
-    add_number(args, "created_at", old->exists ? old->created_at_ms : -1, new->created_at_ms);
-    add_number(args, "updated_at", old->exists ? old->updated_at_ms : -1, new->updated_at_ms);
+    if (old->type != now->type)
+        add_pair(args, "type", acd_slice_str(acd_type_text(now->type)));
+    add_number(args, "rev", old->exists ? old->revision : -1, now->revision);
+    add_number(args, "created_at", old->exists ? old->created_at_ms : -1, now->created_at_ms);
+    add_number(args, "updated_at", old->exists ? old->updated_at_ms : -1, now->updated_at_ms);
     for (int f = 0; f < ACD_FIELD_COUNT; f++)
-        if (new->fields[f].len && !acd_slice_equal(old->fields[f], new->fields[f]))
-            add_pair(args, acd_field_rules[f].name, new->fields[f]);
-    add_custom(args, old, new, false);
+        if (now->fields[f].len && !acd_slice_equal(old->fields[f], now->fields[f]))
+            add_pair(args, acd_field_rules[f].name, now->fields[f]);
+    add_custom(args, old, now, false);
 }
 
-static void add_removals(struct acd_args *args, const struct acd_account *old, const struct acd_account *new)
+static void add_removals(struct acd_args *args, const struct acd_account *old, const struct acd_account *now)
 {
-    if (!old->exists || !new->exists)
+    if (!old->exists || !now->exists)
         return;
     for (int f = 0; f < ACD_FIELD_COUNT; f++)
-        if (old->fields[f].len && !new->fields[f].len)
+        if (old->fields[f].len && !now->fields[f].len)
             acd_args_str(args, acd_field_rules[f].name);
-    add_custom(args, old, new, true);
+    add_custom(args, old, now, true);
 }
 
 void acd_changes_init(struct acd_changes *changes, struct acd_arena *arena)
@@ -103,7 +103,7 @@ static void add_name(struct acd_changes *changes, struct acd_shape *shape, const
 }
 
 void acd_changes_account(struct acd_changes *changes, int32_t partition, const char *kind, const char *admin,
-                         const struct acd_account *old, const struct acd_account *new)
+                         const struct acd_account *old, const struct acd_account *now)
 {
     struct acd_args *args = &changes->args;
     struct acd_args *fields = &changes->fields;
@@ -112,9 +112,9 @@ void acd_changes_account(struct acd_changes *changes, int32_t partition, const c
 
     acd_args_clear(fields);
     acd_args_clear(gone);
-    if (new != old) {
-        add_fields(fields, old, new);
-        add_removals(gone, old, new);
+    if (now != old) {
+        add_fields(fields, old, now);
+        add_removals(gone, old, now);
     }
     for (uint32_t i = 0; i < fields->count; i += 2, shape.set_count++)
         add_name(changes, &shape, fields->values[i], fields->lengths[i]);
@@ -123,6 +123,6 @@ void acd_changes_account(struct acd_changes *changes, int32_t partition, const c
     acd_args_int(args, acd_shapes_number(&changes->shapes, args->arena, &shape));
     for (uint32_t i = 1; i < fields->count; i += 2)
         acd_args_add(args, acd_slice(fields->values[i], fields->lengths[i]));
-    if (!new->exists &&new != old)
-        acd_args_int(args, new->revision);
+    if (now != old && !now->exists)
+        acd_args_int(args, now->revision);
 }

@@ -21,6 +21,6 @@ void acd_changes_init(struct acd_changes *changes, struct acd_arena *arena);
 /* Adds the number of a shape and the values of the fields that differ, or the revision of a deletion. Nothing
  * differs when both are the same pointer. */
 void acd_changes_account(struct acd_changes *changes, int32_t partition, const char *kind, const char *admin,
-                         const struct acd_account *old, const struct acd_account *new);
+                         const struct acd_account *old, const struct acd_account *now);
 
 #endif

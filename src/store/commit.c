@@ -4,19 +4,19 @@
 #include "changes.h"
 #include "handle.h"
 
-static const char *kind_of(const struct acd_account *old, const struct acd_account *new)
+static const char *kind_of(const struct acd_account *old, const struct acd_account *now)
 {
-    if (new == old)
+    if (now == old)
         return "read";
-    if (!new->exists)
+    if (!now->exists)
         return "delete";
     return !old->exists && old->revision > 0 ? "revive" : "write";
 }
 
-static const char *admin_change(const struct acd_account *old, const struct acd_account *new)
+static const char *admin_change(const struct acd_account *old, const struct acd_account *now)
 {
     bool was_admin = old->exists && old->type == ACD_ADMIN;
-    bool is_admin = new->exists &&new->type == ACD_ADMIN;
+    bool is_admin = now->type == ACD_ADMIN && now->exists;
 
     return was_admin == is_admin ? "" : is_admin ? "+" : "-";
 }
@@ -25,14 +25,14 @@ static const char *admin_change(const struct acd_account *old, const struct acd_
 static void add_entry(struct acd_changes *changes, const struct acd_entry *entry)
 {
     const struct acd_account *old = entry->base;
-    const struct acd_account *new = entry->current;
+    const struct acd_account *now = entry->current;
 
     acd_args_add(&changes->args, entry->name);
     if (!old->exists && old->revision == 0)
         acd_args_str(&changes->args, "-0");
     else
         acd_args_int(&changes->args, old->exists ? old->revision : -old->revision);
-    acd_changes_account(changes, entry->partition, kind_of(old, new), admin_change(old, new), old, new);
+    acd_changes_account(changes, entry->partition, kind_of(old, now), admin_change(old, now), old, now);
 }
 
 /* Accounts stand in the call app by app; `entries` and `apps` remember the ordinals for the verdict. */

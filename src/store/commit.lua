@@ -5,6 +5,7 @@
 
 -- unpack() is bounded by Lua's stack; an even number, so that pairs stay together.
 local CHUNK = 1000
+local MINUS = 45
 
 local function in_chunks(command, key, list)
     for i = 1, #list, CHUNK do
@@ -98,19 +99,36 @@ local function read_apps(prefix, args, i, shapes)
     return apps
 end
 
+-- The revision of an account's hash; false when it has none. A hash without a revision is nobody's account, as the daemon
+-- sees it, too: one that is made in its place must not take over what is left there.
+local function revision_of(app, name)
+    local revision = redis.call('HGET', app.account .. name, 'rev')
+
+    if revision and #revision < 19 and string.find(revision, '^[1-9]%d*$') then
+        return revision
+    end
+    app.nobodys = app.nobodys or {}
+    app.nobodys[name] = true
+    return false
+end
+
 -- Compares an app's accounts, and its admin set where a decision looked at it, with what they were decided on.
 local function compare_app(args, app, shapes, foreign, ordinal, stale, busy)
     local call, i = redis.call, app.at
 
     for n = ordinal + 1, ordinal + app.count do
-        local name = args[i]
-        local revision = call('HGET', app.account .. name, 'rev')
+        local name, expected, revision = args[i], args[i + 1], false
 
-        -- That of a deleted account, or 0, comes with a minus.
+        -- The revision of a deleted account, or 0, comes with a minus.
+        if string.byte(expected) ~= MINUS then
+            revision = call('HGET', app.account .. name, 'rev')
+        elseif call('HLEN', app.account .. name) > 0 then
+            revision = revision_of(app, name)
+        end
         if not revision then
             revision = '-' .. (app.any_deleted and call('HGET', app.deleted, name) or '0')
         end
-        if revision ~= args[i + 1] then
+        if revision ~= expected then
             stale[#stale + 1] = n
         end
         if foreign and foreign[name] then
@@ -151,7 +169,7 @@ local function write_account(args, i, app, name, shape, lists)
         for v = 1, shape.values do
             row[2 * v] = args[i + v - 1]
         end
-        if shape.kind == 'rewrite' then
+        if shape.kind == 'rewrite' or app.nobodys and app.nobodys[name] then
             call('DEL', key)
         end
         call('HSET', key, unpack(row))

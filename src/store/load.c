@@ -12,6 +12,12 @@ static int64_t number_of(struct acd_slice text)
     return acd_int_parse(text, &number) ? number : 0;
 }
 
+/* A revision as the commit knows it, or 0: a hash without one is nobody's account. */
+static int64_t revision_of(struct acd_slice text)
+{
+    return text.len < 19 && text.data[0] != '0' && text.data[0] != '-' ? number_of(text) : 0;
+}
+
 /* Custom fields come in the order of Redis' hash table. */
 static void sort_custom(struct acd_custom *custom, uint32_t count)
 {
@@ -39,7 +45,7 @@ static void take_field(struct acd_account *account, struct acd_custom *custom, s
     else if (acd_slice_is(name, "type"))
         account->type = acd_slice_is(value, "admin") ? ACD_ADMIN : ACD_GENERAL;
     else if (acd_slice_is(name, "rev"))
-        account->revision = number_of(value);
+        account->revision = revision_of(value);
     else if (acd_slice_is(name, "created_at"))
         account->created_at_ms = number_of(value);
     else if (acd_slice_is(name, "updated_at"))
@@ -50,7 +56,7 @@ static void take_field(struct acd_account *account, struct acd_custom *custom, s
             acd_slice(name.data + sizeof(CUSTOM_PREFIX) - 1, name.len - sizeof(CUSTOM_PREFIX) + 1), value};
 }
 
-/* An account from HGETALL's answer; the deleted one of that revision when the hash is empty. */
+/* An account from HGETALL's answer; the deleted one of that revision when there is none. */
 static const struct acd_account *read_account(struct acd_arena *arena, const redisReply *hash,
                                               int64_t deleted_revision)
 {
@@ -66,6 +72,10 @@ static const struct acd_account *read_account(struct acd_arena *arena, const red
     for (size_t i = 0; i + 1 < hash->elements; i += 2)
         take_field(account, custom, acd_arena_copy(arena, acd_reply_slice(hash->element[i])),
                    acd_arena_copy(arena, acd_reply_slice(hash->element[i + 1])));
+    if (account->revision == 0) {
+        *account = (struct acd_account){.revision = deleted_revision};
+        return account;
+    }
     sort_custom(custom, account->custom_count);
     account->custom = custom;
     return account;

@@ -10,6 +10,8 @@ void acd_redis_close(struct acd_redis *redis)
     if (redis->context)
         redisFree(redis->context);
     redis->context = NULL;
+    redis->unread_failed |= redis->unread > 0;
+    redis->unread = 0;
 }
 
 static enum acd_store down(struct acd_redis *redis, const char *why)
@@ -124,6 +126,22 @@ static char *put_length(char *at, char kind, size_t length)
     return at;
 }
 
+/* hiredis moves all that is left in its buffer after each write, and a socket takes some hundred kilobytes at
+ * a time: a batch's megabytes get there piece by piece. */
+#define PIECE_BYTES 65536
+
+static void append(struct acd_redis *redis, const char *text, size_t len)
+{
+    /* The only failure is no memory; the context then carries the error to the next read. */
+    while (len > PIECE_BYTES) {
+        redisAppendFormattedCommand(redis->context, text, PIECE_BYTES);
+        acd_redis_flush(redis);
+        text += PIECE_BYTES;
+        len -= PIECE_BYTES;
+    }
+    redisAppendFormattedCommand(redis->context, text, len);
+}
+
 /* hiredis would print each length with its own printf, which shows in a batch of forty thousand arguments. */
 void acd_redis_send(struct acd_redis *redis, const struct acd_args *args)
 {
@@ -137,9 +155,8 @@ void acd_redis_send(struct acd_redis *redis, const struct acd_args *args)
         *at++ = '\r';
         *at++ = '\n';
     }
-    /* The only failure is no memory; the context then carries the error to the next read. */
     if (redis->context)
-        redisAppendFormattedCommand(redis->context, text, (size_t)(at - text));
+        append(redis, text, (size_t)(at - text));
 }
 
 void acd_redis_flush(struct acd_redis *redis)
@@ -171,6 +188,41 @@ static enum acd_store class_of(const char *error)
     return ACD_STORE_HALT;
 }
 
+static const char *broken(const struct acd_redis *redis)
+{
+    return redis->context->errstr[0] ? redis->context->errstr : "the connection broke";
+}
+
+void acd_redis_send_unread(struct acd_redis *redis, const struct acd_args *args)
+{
+    if (!redis->context) {
+        redis->unread_failed = true;
+        return;
+    }
+    acd_redis_send(redis, args);
+    redis->unread++;
+    acd_redis_flush(redis);
+}
+
+static bool read_past(struct acd_redis *redis)
+{
+    for (; redis->unread > 0; redis->unread--) {
+        void *answer = NULL;
+
+        if (redisGetReply(redis->context, &answer) != REDIS_OK || !answer)
+            return false;
+        redis->unread_failed |= ((redisReply *)answer)->type == REDIS_REPLY_ERROR;
+        freeReplyObject(answer);
+    }
+    return true;
+}
+
+void acd_redis_settle(struct acd_redis *redis)
+{
+    if (redis->context && !read_past(redis))
+        (void)down(redis, broken(redis));
+}
+
 enum acd_store acd_redis_read(struct acd_redis *redis, redisReply **reply)
 {
     void *answer = NULL;
@@ -179,8 +231,8 @@ enum acd_store acd_redis_read(struct acd_redis *redis, redisReply **reply)
     *reply = NULL;
     if (!redis->context)
         return ACD_STORE_DOWN;
-    if (redisGetReply(redis->context, &answer) != REDIS_OK || !answer)
-        return down(redis, redis->context->errstr[0] ? redis->context->errstr : "the connection broke");
+    if (!read_past(redis) || redisGetReply(redis->context, &answer) != REDIS_OK || !answer)
+        return down(redis, broken(redis));
     *reply = answer;
     if ((*reply)->type != REDIS_REPLY_ERROR)
         return ACD_STORE_OK;

@@ -20,6 +20,8 @@
 
 struct acd_redis {
     redisContext *context; /* NULL: not connected */
+    uint32_t unread;       /* answers that nobody waits for, and that come before all others */
+    bool unread_failed;    /* one of them was a refusal, or never came */
     char error[256];
 };
 
@@ -54,6 +56,12 @@ void acd_redis_send(struct acd_redis *redis, const struct acd_args *args);
 
 /* Sends out now what was sent so far, so that Redis works while the caller does something else. */
 void acd_redis_flush(struct acd_redis *redis);
+
+/* Sends out a command now whose answer nobody waits for: it is read past when the next one is read. */
+void acd_redis_send_unread(struct acd_redis *redis, const struct acd_args *args);
+
+/* Waits for those answers now. */
+void acd_redis_settle(struct acd_redis *redis);
 
 /* The next answer. Returns ACD_STORE_OK with *reply to be freed by the caller, or how it failed (no reply).
  */

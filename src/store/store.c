@@ -271,22 +271,30 @@ enum acd_store acd_store_outbox(struct acd_store_handle *store, struct acd_arena
     return ACD_STORE_OK;
 }
 
-enum acd_store acd_store_note(struct acd_store_handle *store, struct acd_arena *arena,
-                              const int32_t *partitions, const struct acd_slice *markers, uint32_t count)
+void acd_store_note(struct acd_store_handle *store, struct acd_arena *arena, const int32_t *partitions,
+                    const struct acd_slice *markers, uint32_t count)
 {
     struct acd_args args;
     redisReply *reply;
-    enum acd_store result;
 
     acd_store_function(store, arena, &args, "FCALL", "note");
     for (uint32_t i = 0; i < count; i++) {
         acd_args_int(&args, partitions[i]);
         acd_args_add(&args, markers[i]);
     }
-    result = acd_store_call(store, arena, &args, &reply);
-    if (result == ACD_STORE_OK)
+    if (!store->redis.unread_failed) {
+        acd_redis_send_unread(&store->redis, &args);
+    } else if (acd_store_call(store, arena, &args, &reply) == ACD_STORE_OK) {
+        store->redis.unread_failed = false;
         freeReplyObject(reply);
-    return result;
+    }
+}
+
+bool acd_store_note_lost(struct acd_store_handle *store, bool wait)
+{
+    if (wait)
+        acd_redis_settle(&store->redis);
+    return store->redis.unread_failed;
 }
 
 enum acd_store acd_store_attempts(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,

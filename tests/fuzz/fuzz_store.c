@@ -164,7 +164,9 @@ static enum acd_store note(struct world *world)
     static const int32_t partitions[] = {0, 1};
     const struct acd_slice written[] = {ACD_LITERAL("m2"), ACD_LITERAL("m3")};
 
-    return acd_store_note(world->store, &world->arena, partitions, written, 2);
+    acd_store_note(world->store, &world->arena, partitions, written, 2);
+    (void)acd_store_note_lost(world->store, true);
+    return acd_store_connected(world->store) ? ACD_STORE_OK : ACD_STORE_DOWN;
 }
 
 static enum acd_store attempts(struct world *world)

@@ -82,7 +82,7 @@ MUTATIONS = [
     ("every commit compares the incarnation", [
         (COMMIT, "if incarnation ~= args[2] then", "if false then")], LOSS),
     ("every commit compares the accounts' revisions", [
-        (COMMIT, "if revision ~= args[i + 1] then", "if false then")], "none"),
+        (COMMIT, "if revision ~= expected then", "if false then")], "none"),
     ("every commit compares the size of the admin set", [
         (COMMIT, "if app.expected ~= '' and app.members ~= tonumber(app.expected) then", "if false then")], "pause,stop,late"),
     ("nothing is decided on another partition's unpublished effects", [
@@ -205,7 +205,7 @@ MUTATIONS = [
          "    extend_recovery(prefix, token, held[2])",
          "    extend_recovery(prefix, token, held[2] or 5000)")], LOSS + ",late"),
     ("a restore leaves nothing of a hash that was there", [
-        (COMMIT, "        if shape.kind == 'rewrite' then\n", "        if false then\n")],
+        (COMMIT, "if shape.kind == 'rewrite' or app.nobodys", "if app.nobodys")],
      OLD_FILE),
     ("a restore removes what the changelog lacks", [
         (RESTORE, "        step = sweep(recovery, is_unknown);\n", "        step = ACD_RECOVERED;\n")], OLD_FILE),

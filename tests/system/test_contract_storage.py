@@ -46,6 +46,35 @@ def test_other_keys_have_names_of_their_own(shared, app):
         assert public or key.startswith("accountd:") or ":{" in key, key
 
 
+@pytest.mark.parametrize("revision", [None, "", "one", "0", "-1", "007", "1" * 19, "9" * 30])
+def test_a_hash_without_a_revision_is_nobodys_account(world, revision):
+    """It holds no command up, and nothing of it gets into the account that is then made in its place."""
+    here = world(partitions=1, settings={"worker": {"threads": 1}})
+    rest = {"nickname": "left over", "custom.Tag": "v", **({"rev": revision} if revision is not None else {})}
+    for name in ("a", "b"):
+        here.redis.hset(f"acct:{{demo}}:{name}", mapping=rest)
+    assert here.ask({"op": "get", "app": "demo", "account": "a"}).code == "account_not_found"
+    assert here.ask({"op": "edit", "app": "demo", "account": "a", "profile": {"level": 1}}).code == "account_not_found"
+    for name in ("a", "b"):
+        assert here.ask({**CREATE, "account": name}).reply["status"] == "ok"
+        assert set(here.redis.hgetall(f"acct:{{demo}}:{name}")) == {"type", "rev", "created_at", "updated_at"}
+    here.redis.delete("acct:{demo}:a", "acct:{demo}:b")
+
+
+def test_accounts_that_are_there_though_they_are_created(world):
+    """Accounts of creations are not read before, unless the last of these did exist: both ways give the same replies."""
+    here = world(partitions=1, settings={"worker": {"threads": 1}})
+    first = here.send(*({**CREATE, "account": f"a{n}"} for n in range(0, 300, 3)))
+    assert all(exchange.reply["status"] == "ok" for exchange in first)
+    here.daemons[0].stop()
+    here.daemons[0].start()
+    for _ in range(2):
+        second = here.send(*({**CREATE, "account": f"a{n}", "profile": {"level": 1}} for n in range(300)))
+    assert {exchange.code for exchange in second} == {"account_exists"}
+    here.check_exactly_once()
+    here.check_redis()
+
+
 def test_changelog(shared, app):
     """Each change in its command's partition: the record, or a tombstone in words; nothing for what changes nothing."""
     for partition in (0, 1):
