@@ -52,30 +52,23 @@ demo: ## the main job, shown on a Kafka and a Redis of its own
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@tests/demo/run.sh
 
-# The fuzzers take what processor time the servers of the system tests leave.
 check: deps ## all tests
-	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 all
-	@$(MAKE) --no-print-directory WERROR=1 tidy check-unit
-	@$(MAKE) --no-print-directory -j$$(nproc) check-asan-unit
-	@$(MAKE) --no-print-directory -j$$(nproc) WERROR=1 fuzz-corpus-check check-sim
-	@chrt --idle 0 $(MAKE) --no-print-directory fuzz >$(BUILD)/fuzz.txt 2>&1 & fuzz=$$!; \
-	 $(MAKE) --no-print-directory WERROR=1 check-system || { kill $$fuzz; exit 1; }; \
-	 wait $$fuzz; result=$$?; cat $(BUILD)/fuzz.txt; exit $$result
-	@$(MAKE) --no-print-directory WERROR=1 chaos-short
-	@$(MAKE) --no-print-directory check-asan-system check-tsan
-	@$(MAKE) --no-print-directory WERROR=1 check-oom
+	@BUILD=$(BUILD) tests/check.sh
 
 check-unit: $(TESTS:%=$(BUILD)/unit/%) ## unit tests
 	@for test in $^; do echo "== $$test"; $$test || exit 1; done
 
-check-asan: check-asan-unit ## unit tests and a part of the system tests under AddressSanitizer and UBSan
+check-asan: ## unit tests and a part of the system tests under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory check-asan-unit
+	@$(MAKE) --no-print-directory check-asan-system
 
 # Tests ask for more memory than there can be, and malloc refuses it.
 check-asan-unit: # in a make of its own, for its flags
 	@ASAN_OPTIONS=allocator_may_return_null=1 $(MAKE) --no-print-directory BUILD=build-asan WERROR=1 CFLAGS='-O1 -g' SANITIZE=address,undefined check-unit
 
-check-system: all ## the programs on a real Kafka and Redis
-	@tests/system/run.sh
+SYSTEM_JOBS ?= 2
+check-system: all ## the programs on a real Kafka and Redis, SYSTEM_JOBS files of tests at once
+	@tests/system/run.sh -n $(SYSTEM_JOBS) --dist loadfile
 
 format: ## lay all C files out
 	$(CLANG_FORMAT) -i $(FORMATTED)

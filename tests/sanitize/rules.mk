@@ -8,9 +8,7 @@ endif
 
 .PHONY: check-asan-system check-tsan
 
-check-asan: check-asan-system
-
-check-asan-system: check-asan-unit # on the objects of check-asan's own
+check-asan-system: # in a make of its own, like check-asan-unit
 	@$(MAKE) --no-print-directory BUILD=build-asan WERROR=1 CFLAGS='-O1 -g' SANITIZE=address,undefined \
 		all build-asan/sanitize/planted
 	@BUILD=build-asan tests/sanitize/run.sh address
