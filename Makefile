@@ -30,6 +30,7 @@ CTL_SOURCES := $(filter src/ctl/%,$(SOURCES))
 LIB_SOURCES := $(filter-out $(DAEMON_SOURCES) $(CTL_SOURCES),$(SOURCES))
 SUPPORT_SOURCES := $(sort $(wildcard tests/unit/support*.c))
 TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
+MAN := $(sort $(wildcard docs/man/*.scd))
 FORMATTED := $(shell find src include tests -name '*.[ch]' 2>/dev/null)
 
 object = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
@@ -37,7 +38,7 @@ LIB := $(BUILD)/libaccountd.a
 CTL_LIB := $(BUILD)/libaccountctl.a
 FUNCTIONS := $(BUILD)/gen/functions_lua.h
 
-.PHONY: all deps demo check check-unit check-system check-asan check-asan-unit format tidy install clean help force
+.PHONY: all deps demo check check-unit check-system check-asan check-asan-unit settings-docs man format tidy install clean help force
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -58,6 +59,16 @@ check: deps ## all tests
 check-unit: $(TESTS:%=$(BUILD)/unit/%) ## unit tests
 	@for test in $^; do echo "== $$test"; $$test || exit 1; done
 
+settings-docs: $(BUILD)/unit/test_settings_docs ## write the lists of settings in docs/ from their table
+	@ACD_WRITE=1 $<
+
+man: $(MAN:docs/man/%.scd=$(BUILD)/man/%) ## man pages
+
+$(BUILD)/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	@echo "  MAN $@"
+	@scdoc < $< > $@
+
 check-asan: ## unit tests and a part of the system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory check-asan-unit
 	@$(MAKE) --no-print-directory check-asan-system
@@ -73,7 +84,7 @@ check-system: all ## the programs on a real Kafka and Redis, SYSTEM_JOBS files o
 format: ## lay all C files out
 	$(CLANG_FORMAT) -i $(FORMATTED)
 
-tidy: $(LIB) ## layout, layers and sizes, as check wants them
+tidy: $(LIB) man ## layout, layers and sizes, as check wants them
 	@if $(CLANG_FORMAT) --version | grep -q 'version 14\.'; \
 	then $(CLANG_FORMAT) --dry-run -Werror $(FORMATTED); \
 	else echo 'layout is not checked: clang-format 14 decides it'; fi
@@ -89,7 +100,7 @@ install: all ## into $(DESTDIR)$(PREFIX); an existing configuration stays
 		> $(DESTDIR)$(PREFIX)/lib/systemd/system/accountd.service
 
 clean: ## remove what was built, but not what was fetched
-	rm -rf $(BUILD)/obj $(BUILD)/unit $(BUILD)/gen $(BUILD)/flags $(BUILD)/*.a $(BUILD)/accountd $(BUILD)/accountctl \
+	rm -rf $(BUILD)/obj $(BUILD)/unit $(BUILD)/gen $(BUILD)/man $(BUILD)/flags $(BUILD)/*.a $(BUILD)/accountd $(BUILD)/accountctl \
 		$(BUILD)/sim $(BUILD)/sim-objects $(BUILD)/oom build-asan build-tsan build-coverage
 
 help: ## this list

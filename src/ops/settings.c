@@ -89,11 +89,29 @@ int acd_settings_default(struct acd_settings *settings)
     return result;
 }
 
-static void free_strings(struct acd_strings *strings)
+const char *acd_setting_path(const struct acd_setting *setting, char *out, size_t out_bytes)
+{
+    snprintf(out, out_bytes, "%s%s%s", setting->group, setting->group[0] ? "." : "", setting->name);
+    return out;
+}
+
+int acd_strings_add(struct acd_strings *strings, char *item)
+{
+    char **items = realloc(strings->items, ((size_t)strings->count + 1) * sizeof(*items));
+
+    if (!items)
+        return -1;
+    strings->items = items;
+    items[strings->count++] = item;
+    return 0;
+}
+
+void acd_strings_free(struct acd_strings *strings)
 {
     for (uint32_t i = 0; i < strings->count; i++)
         free(strings->items[i]);
     free(strings->items);
+    *strings = (struct acd_strings){0};
 }
 
 void acd_settings_free(struct acd_settings *settings)
@@ -104,7 +122,7 @@ void acd_settings_free(struct acd_settings *settings)
         if (setting->kind == ACD_SETTING_STRING)
             free(*(char **)acd_setting_place(setting, settings));
         if (setting->kind == ACD_SETTING_LIST)
-            free_strings(acd_setting_place(setting, settings));
+            acd_strings_free(acd_setting_place(setting, settings));
     }
     memset(settings, 0, sizeof(*settings));
 }

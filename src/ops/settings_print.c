@@ -59,7 +59,10 @@ static void print_setting(const struct acd_setting *setting, const struct acd_se
     const char *place = (const char *)settings + setting->offset;
     const char *indent = setting->group[0] ? "    " : "";
 
-    fprintf(out, "%s# %s\n%s%s = ", indent, setting->help, indent, setting->name);
+    fprintf(out, "%s# %s", indent, setting->help);
+    if (setting->kind == ACD_SETTING_INT)
+        fprintf(out, "; %lld to %lld", (long long)setting->min, (long long)setting->max);
+    fprintf(out, "\n%s%s = ", indent, setting->name);
     switch (setting->kind) {
     case ACD_SETTING_INT:
         fprintf(out, "%lld", (long long)*(const int64_t *)(const void *)place);

@@ -28,6 +28,17 @@ struct acd_setting {
 
 extern const struct acd_setting acd_setting_table[ACD_SETTING_COUNT];
 
+/* Bytes of the longest "group.name" with its NUL, and room to spare. */
+#define ACD_SETTING_PATH_BYTES 64
+
+/* "group.name", or the name of a setting that stands at the top. Returns `out`. */
+const char *acd_setting_path(const struct acd_setting *setting, char *out, size_t out_bytes);
+
+/* Takes the item over. Returns 0, or -1 without memory. */
+int acd_strings_add(struct acd_strings *strings, char *item);
+
+void acd_strings_free(struct acd_strings *strings);
+
 /* Where a setting's value is. */
 static inline void *acd_setting_place(const struct acd_setting *setting, struct acd_settings *settings)
 {

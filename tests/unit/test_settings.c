@@ -1,4 +1,4 @@
-/* The settings: defaults, every kind of mistake with the line it is on, printing, and the sample file. */
+/* The settings: defaults, every kind of mistake with the line it is on, and printing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -180,34 +180,6 @@ static void test_values(void **state)
     acd_settings_free(&again);
 }
 
-/* The sample is what --print-config prints of the defaults, and reading it changes none of them. */
-static void test_sample(void **state)
-{
-    static char sample[65536];
-    FILE *file = fopen(ACD_SOURCE_DIR "/docs/accountd.conf", "r");
-    struct acd_settings defaults;
-    struct acd_settings settings;
-    char *printed;
-    char *errors;
-    int result;
-
-    assert_non_null(file);
-    sample[fread(sample, 1, sizeof(sample) - 1, file)] = '\0';
-    fclose(file);
-    assert_int_equal(acd_settings_default(&defaults), 0);
-    printed = print_text(&defaults);
-    assert_string_equal(sample, printed);
-    free(printed);
-    errors = read_text(sample, &settings, &result);
-    assert_string_equal(errors, "");
-    printed = print_text(&settings);
-    assert_string_equal(sample, printed);
-    free(printed);
-    free(errors);
-    acd_settings_free(&defaults);
-    acd_settings_free(&settings);
-}
-
 static void test_files(void **state)
 {
     static const struct {
@@ -250,7 +222,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mistakes),
         cmocka_unit_test(test_values),
-        cmocka_unit_test(test_sample),
         cmocka_unit_test(test_files),
     };
 
