@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "accountd/daemon.h"
 #include "accountd/embedded.h"
@@ -78,7 +79,7 @@ static void read_settings(struct acd_settings *settings, const char *file)
 {
     if (acd_settings_default(settings))
         fatal(ACD_EXIT_FAILED, "no memory");
-    if (file && acd_settings_read(settings, file, stderr)) {
+    if (acd_settings_read(settings, file, environ, stderr)) {
         acd_settings_free(settings);
         exit(ACD_EXIT_CONFIG);
     }

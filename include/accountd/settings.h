@@ -57,9 +57,11 @@ struct acd_settings {
 /* Fills in the defaults. Returns 0, or -1 without memory. */
 int acd_settings_default(struct acd_settings *settings);
 
-/* Reads a file over the defaults. Every mistake is written to `errors` as "FILE:LINE: message". Returns 0,
- * or -1 when there was one; the settings are then not to be used but must be freed. */
-int acd_settings_read(struct acd_settings *settings, const char *file, FILE *errors);
+/* Reads a file, and then the ACCOUNTD_ variables of an environment (as environ), over the defaults; either
+ * may be NULL. Every mistake is written to `errors` as "FILE:LINE: message" or "VARIABLE: message". Returns
+ * 0, or -1 when there was one; the settings are then not to be used but must be freed. */
+int acd_settings_read(struct acd_settings *settings, const char *file, char *const *environment,
+                      FILE *errors);
 
 /* Writes all settings as a file that acd_settings_read takes. */
 void acd_settings_print(const struct acd_settings *settings, FILE *out);

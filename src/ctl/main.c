@@ -174,7 +174,7 @@ static enum acd_ctl_exit read_settings(struct session *session)
         acd_ctl_error("out of memory");
         return ACD_CTL_FAILED;
     }
-    if (args->config && acd_settings_read(&session->settings, args->config, stderr))
+    if (args->config && acd_settings_read(&session->settings, args->config, environ, stderr))
         return ACD_CTL_USAGE;
     return replace(&session->settings.kafka.brokers, args->brokers) ? ACD_CTL_OK : ACD_CTL_FAILED;
 }

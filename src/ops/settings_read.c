@@ -2,11 +2,16 @@
  * without a word. All mistakes are said in one go. */
 #include <errno.h>
 #include <libconfig.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "settings_reading.h"
+
+/* Files within files, by libconfig. */
+#define INCLUDES_MAX 10
 
 /* A tree, and the file that it is of. */
 struct source {
@@ -146,52 +151,112 @@ static void take_tree(const struct source *source, const config_setting_t *root)
 }
 
 /* A directory would make libconfig's scanner end the process. */
-static FILE *open_file(const char *file)
+static bool is_directory(const char *file)
 {
-    FILE *stream = fopen(file, "re");
     struct stat status;
 
-    if (stream && fstat(fileno(stream), &status) == 0 && S_ISDIR(status.st_mode)) {
-        fclose(stream);
-        errno = EISDIR;
-        return NULL;
-    }
-    return stream;
+    return stat(file, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-/* False when the file is none, or not libconfig's. The tree is filled as far as it was understood. */
+/* The file's name in a line that includes it, as libconfig would find it; false for any other line. */
+static bool included_by(const char *line, const char *directory, char *out, size_t out_bytes)
+{
+    static const char word[] = "@include";
+    const char *at = line + strspn(line, " \t");
+    size_t len;
+
+    if (strncmp(at, word, sizeof(word) - 1) != 0)
+        return false;
+    at += sizeof(word) - 1;
+    at += strspn(at, " \t");
+    if (*at++ != '"')
+        return false;
+    len = strcspn(at, "\"\r\n");
+    if (at[0] == '/')
+        snprintf(out, out_bytes, "%.*s", (int)len, at);
+    else
+        snprintf(out, out_bytes, "%s/%.*s", directory, (int)len, at);
+    return true;
+}
+
+/* Complains of what is included and is none of the files that libconfig can take. False when files include
+ * each other without an end. */
+static bool check_includes(const struct source *source, const char *file, const char *directory,
+                           unsigned depth)
+{
+    FILE *stream = is_directory(file) ? NULL : fopen(file, "re");
+    bool ends = depth < INCLUDES_MAX;
+    char *line = NULL;
+    size_t line_bytes = 0;
+    char included[PATH_MAX];
+
+    for (unsigned number = 1; stream && ends && getline(&line, &line_bytes, stream) >= 0; number++) {
+        if (!included_by(line, directory, included, sizeof(included)))
+            continue;
+        if (is_directory(included))
+            acd_reading_complain(source->reading, (struct acd_place){file, number},
+                                 "%s cannot be included: it is a directory", included);
+        ends = check_includes(source, included, directory, depth + 1);
+    }
+    if (!ends && depth == 0)
+        acd_reading_complain(source->reading, (struct acd_place){file, 1},
+                             "files are included within files more than %d deep", INCLUDES_MAX);
+    free(line);
+    if (stream)
+        fclose(stream);
+    return ends;
+}
+
+/* Fills the tree. False after a complaint. */
 static bool parse(const struct source *source, config_t *tree)
 {
-    FILE *stream = open_file(source->file);
-    bool parsed;
+    char path[PATH_MAX];
+    const char *directory;
+    FILE *stream = fopen(source->file, "re");
+    bool parsed = false;
 
-    if (!stream) {
-        fprintf(source->reading->errors, "%s: cannot be read: %s\n", source->file, strerror(errno));
+    if (!stream || is_directory(source->file)) {
+        fprintf(source->reading->errors, "%s: cannot be read: %s\n", source->file,
+                strerror(stream ? EISDIR : errno));
         source->reading->failed = true;
-        return false;
+        goto out;
     }
+    /* What is included is looked for beside the file, not where the daemon was started. */
+    snprintf(path, sizeof(path), "%s", source->file);
+    directory = dirname(path);
+    config_set_include_dir(tree, directory);
+    if (!check_includes(source, source->file, directory, 0) || source->reading->failed)
+        goto out;
     parsed = config_read(tree, stream) == CONFIG_TRUE;
-    fclose(stream);
     if (!parsed) {
         const char *included = config_error_file(tree);
-        struct acd_place place = {included ? included : source->file, (unsigned)config_error_line(tree)};
+        int line = config_error_line(tree);
+        struct acd_place place = {included ? included : source->file, line > 0 ? (unsigned)line : 1};
 
         acd_reading_complain(source->reading, place, "%s", config_error_text(tree));
     }
+out:
+    if (stream)
+        fclose(stream);
     return parsed;
 }
 
-int acd_settings_read(struct acd_settings *settings, const char *file, FILE *errors)
+int acd_settings_read(struct acd_settings *settings, const char *file, char *const *environment, FILE *errors)
 {
     struct acd_reading reading = {.settings = settings, .errors = errors};
     struct source source = {&reading, file};
     config_t tree;
+    bool parsed;
 
+    /* The tree owns the names of included files, which complaints are about. */
     config_init(&tree);
-    if (parse(&source, &tree)) {
+    parsed = !file || parse(&source, &tree);
+    if (file && parsed)
         take_tree(&source, config_root_setting(&tree));
+    if (environment)
+        acd_reading_environment(&reading, environment);
+    if (parsed)
         acd_reading_compare(&reading);
-    }
     config_destroy(&tree);
     return reading.failed ? -1 : 0;
 }

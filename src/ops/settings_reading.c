@@ -12,8 +12,10 @@ void acd_reading_complain(struct acd_reading *reading, struct acd_place place, c
     va_list args;
 
     reading->failed = true;
-    fprintf(reading->errors, "%s:", place.source);
-    fprintf(reading->errors, place.line ? "%u: " : " ", place.line);
+    if (place.line)
+        fprintf(reading->errors, "%s:%u: ", place.source, place.line);
+    else
+        fprintf(reading->errors, "%.*s: ", (int)strcspn(place.source, "="), place.source);
     va_start(args, format);
     vfprintf(reading->errors, format, args);
     va_end(args);
@@ -103,6 +105,13 @@ static const char *topic_of(const struct acd_reading *reading, size_t index)
     return setting->check == acd_check_topic ? *(char **)acd_setting_place(setting, reading->settings) : NULL;
 }
 
+/* True when the mistake is that of the later of two settings: it was read, and the earlier one was not read
+ * after it, from the environment. */
+static bool is_later(struct acd_place later, struct acd_place earlier)
+{
+    return later.source && (!later.line || !earlier.source || earlier.line);
+}
+
 /* Two jobs on one topic would read each other's messages. Of two alike one was read, since the defaults
  * differ. */
 static void compare_topics(struct acd_reading *reading)
@@ -111,7 +120,7 @@ static void compare_topics(struct acd_reading *reading)
 
     for (size_t i = 0; i < ACD_SETTING_COUNT; i++)
         for (size_t j = 0; j < i; j++) {
-            bool later = reading->places[i].source != NULL;
+            bool later = is_later(reading->places[i], reading->places[j]);
 
             if (!topic_of(reading, i) || !topic_of(reading, j) ||
                 strcmp(topic_of(reading, i), topic_of(reading, j)) != 0)

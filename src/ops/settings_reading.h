@@ -7,8 +7,8 @@
 
 /* Where a setting was read. */
 struct acd_place {
-    const char *source; /* a file, or a variable of the environment; NULL: it was not read */
-    unsigned line;      /* of a file; 0: a variable */
+    const char *source; /* a file's name, or NAME=VALUE of the environment; NULL: it was not read */
+    unsigned line;      /* of the file; 0: it is a variable */
 };
 
 struct acd_reading {
@@ -32,6 +32,10 @@ void acd_reading_item(struct acd_reading *reading, const struct acd_setting *set
 
 /* Empties a list, and remembers where its new items come from. */
 void acd_reading_list(struct acd_reading *reading, const struct acd_setting *setting, struct acd_place place);
+
+/* The values of the environment's ACCOUNTD_ variables, over those of the file. An unknown one is a mistake.
+ */
+void acd_reading_environment(struct acd_reading *reading, char *const *environment);
 
 /* Settings that do not go together. */
 void acd_reading_compare(struct acd_reading *reading);

@@ -4,7 +4,7 @@
 
 #include "settings_table.h"
 
-#define WORD_MAX 32
+#define WORD_MAX 64
 
 static size_t least(size_t a, size_t b, size_t c)
 {
@@ -37,31 +37,36 @@ static size_t distance(const char *a, const char *b)
     return row[b_len];
 }
 
-/* Keeps the candidate when it is nearer than the best so far. */
-static void consider(const char *name, const char *candidate, const char **best, size_t *best_distance)
+struct acd_nearest acd_nearest_to(const char *name)
 {
-    size_t d = distance(name, candidate);
+    size_t third = strlen(name) / 3;
 
-    if (d < *best_distance) {
-        *best = candidate;
-        *best_distance = d;
-    }
+    /* A third of the letters may be wrong, and two of a short name. */
+    return (struct acd_nearest){name, (third > 2 ? third : 2) + 1};
+}
+
+bool acd_nearest_consider(struct acd_nearest *nearest, const char *candidate)
+{
+    size_t d = distance(nearest->name, candidate);
+    bool nearer = d < nearest->distance;
+
+    if (nearer)
+        nearest->distance = d;
+    return nearer;
 }
 
 bool acd_setting_suggest(const char *group, const char *name, char *out, size_t out_bytes)
 {
+    struct acd_nearest nearest = acd_nearest_to(name);
     const char *best = NULL;
-    /* A third of the letters may be wrong, and two of a short name. */
-    size_t limit = strlen(name) / 3 > 2 ? strlen(name) / 3 : 2;
-    size_t best_distance = limit + 1;
 
     for (size_t i = 0; i < ACD_SETTING_COUNT; i++) {
         const struct acd_setting *setting = &acd_setting_table[i];
 
-        if (strcmp(setting->group, group) == 0)
-            consider(name, setting->name, &best, &best_distance);
-        if (group[0] == '\0' && setting->group[0])
-            consider(name, setting->group, &best, &best_distance);
+        if (strcmp(setting->group, group) == 0 && acd_nearest_consider(&nearest, setting->name))
+            best = setting->name;
+        if (group[0] == '\0' && setting->group[0] && acd_nearest_consider(&nearest, setting->group))
+            best = setting->group;
     }
     if (best) {
         snprintf(out, out_bytes, "%s", best);
@@ -69,8 +74,7 @@ bool acd_setting_suggest(const char *group, const char *name, char *out, size_t 
     }
     for (size_t i = 0; i < ACD_SETTING_COUNT; i++)
         if (strcmp(acd_setting_table[i].name, name) == 0) {
-            snprintf(out, out_bytes, "%s%s%s", acd_setting_table[i].group,
-                     acd_setting_table[i].group[0] ? "." : "", name);
+            acd_setting_path(&acd_setting_table[i], out, out_bytes);
             return true;
         }
     return false;

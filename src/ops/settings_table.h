@@ -45,6 +45,17 @@ static inline void *acd_setting_place(const struct acd_setting *setting, struct 
     return (char *)settings + setting->offset;
 }
 
+/* A search for the known name that is nearest to an unknown one. */
+struct acd_nearest {
+    const char *name;
+    size_t distance; /* of the nearest so far; at first the least that is too much */
+};
+
+struct acd_nearest acd_nearest_to(const char *name);
+
+/* True when the candidate is nearer than all before. */
+bool acd_nearest_consider(struct acd_nearest *nearest, const char *candidate);
+
 /* The setting that somebody who wrote this name in this group ("": at the top) may have meant: as it would be
  * written there, or with its group when it belongs elsewhere. Returns false when nothing is near. */
 bool acd_setting_suggest(const char *group, const char *name, char *out, size_t out_bytes);

@@ -56,7 +56,7 @@ static int read_settings(const void *bytes, size_t len, struct acd_settings *set
     int result;
 
     FUZZ_CHECK(stream && acd_settings_default(settings) == 0, "no memory");
-    result = acd_settings_read(settings, file->name, stream);
+    result = acd_settings_read(settings, file->name, NULL, stream);
     fclose(stream);
     check_errors(file, result, *errors, errors_len);
     return result;

@@ -5,11 +5,21 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "accountd/settings.h"
+
+static void write_file(const char *name, const char *text)
+{
+    FILE *file = fopen(name, "w");
+
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
 
 /* Reads a text as the file a.conf; the messages are the caller's to free. */
 static char *read_text(const char *text, struct acd_settings *settings, int *result)
@@ -17,13 +27,10 @@ static char *read_text(const char *text, struct acd_settings *settings, int *res
     char *errors = NULL;
     size_t len = 0;
     FILE *stream = open_memstream(&errors, &len);
-    FILE *file = fopen("a.conf", "w");
 
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
+    write_file("a.conf", text);
     assert_int_equal(acd_settings_default(settings), 0);
-    *result = acd_settings_read(settings, "a.conf", stream);
+    *result = acd_settings_read(settings, "a.conf", NULL, stream);
     fclose(stream);
     unlink("a.conf");
     return errors;
@@ -196,11 +203,153 @@ static void test_files(void **state)
         FILE *stream = fmemopen(errors, sizeof(errors), "w");
 
         assert_int_equal(acd_settings_default(&settings), 0);
-        assert_int_equal(acd_settings_read(&settings, table[i].file, stream), -1);
+        assert_int_equal(acd_settings_read(&settings, table[i].file, NULL, stream), -1);
         fclose(stream);
         assert_string_equal(errors, table[i].errors);
         acd_settings_free(&settings);
     }
+}
+
+/* Reads a file and an environment; the messages are the caller's to free. */
+static char *read_both(const char *file, char *const *environment, struct acd_settings *settings, int *result)
+{
+    char *errors = NULL;
+    size_t len = 0;
+    FILE *stream = open_memstream(&errors, &len);
+
+    assert_non_null(stream);
+    assert_int_equal(acd_settings_default(settings), 0);
+    *result = acd_settings_read(settings, file, environment, stream);
+    fclose(stream);
+    return errors;
+}
+
+/* Included files are looked for beside the file that includes them, and mistakes in them are theirs. */
+static void test_includes(void **state)
+{
+    static const struct {
+        const char *main;
+        const char *errors[3]; /* each must be a line's end: releases of libconfig tell more or less of the
+                                  path */
+    } table[] = {
+        {"@include \"good.conf\"\nlog: { level = \"debug\"; };", {NULL}},
+        {"@include \"bad.conf\"\nredis: { port = 0; };\n  @include \"sub/bad.conf\"",
+         {"bad.conf:2: unknown setting 'kafka.brokerz', did you mean 'brokers'?\n",
+          "/main.conf:2: redis.port must be from 1 to 65535, not 0\n",
+          "sub/bad.conf:3: worker.threads must be from 1 to 64, not 0\n"}},
+        {"\n@include \"broken.conf\"", {"broken.conf:3: syntax error\n"}},
+        {"\n\n@include \"missing.conf\"", {"/main.conf:3: cannot open include file\n"}},
+        {"@include \"sub\"\n@include \"/\"",
+         {"/sub cannot be included: it is a directory\n",
+          "/main.conf:2: / cannot be included: it is a directory\n"}},
+        {"@include \"main.conf\"\n@include \"main.conf\"",
+         {"/main.conf:1: files are included within files more than 10 deep\n"}},
+    };
+    char here[256];
+    char path[300];
+
+    assert_non_null(getcwd(here, sizeof(here)));
+    assert_int_equal(mkdir("sub", 0700), 0);
+    write_file("good.conf", "apps = [ \"a\" ];\n");
+    write_file("bad.conf", "kafka: {\n brokerz = 1; };\n");
+    write_file("broken.conf", "\nhttp: {\n nonsense;\n};\n");
+    write_file("sub/bad.conf", "worker:\n{\n  threads = 0;\n};\n");
+    snprintf(path, sizeof(path), "%s/main.conf", here);
+    assert_int_equal(chdir("/"), 0);
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct acd_settings settings;
+        char *errors;
+        int result;
+
+        write_file(path, table[i].main);
+        errors = read_both(path, NULL, &settings, &result);
+        assert_int_equal(result, table[i].errors[0] ? -1 : 0);
+        for (size_t j = 0; j < 3 && table[i].errors[j]; j++)
+            if (!strstr(errors, table[i].errors[j]))
+                fail_msg("%s\n got: %s\nwant: %s", table[i].main, errors, table[i].errors[j]);
+        if (i == 0)
+            assert_string_equal(settings.apps.items[0], "a");
+        free(errors);
+        acd_settings_free(&settings);
+    }
+    assert_int_equal(chdir(here), 0);
+    unlink("good.conf");
+    unlink("bad.conf");
+    unlink("broken.conf");
+    unlink("sub/bad.conf");
+    unlink("main.conf");
+    assert_int_equal(rmdir("sub"), 0);
+}
+
+static void test_environment(void **state)
+{
+    static const struct {
+        char *variable;
+        const char *errors;
+    } table[] = {
+        {"ACCOUNTD_KAFKA_BROKERS=", "ACCOUNTD_KAFKA_BROKERS: kafka.brokers must not be empty\n"},
+        {"ACCOUNTD_KAFKA_BROKER=a:1", "ACCOUNTD_KAFKA_BROKER: unknown setting, did you mean "
+                                      "'ACCOUNTD_KAFKA_BROKERS'?\n"},
+        {"ACCOUNTD_NONSENSE_ENTIRELY=a:1", "ACCOUNTD_NONSENSE_ENTIRELY: unknown setting\n"},
+        {"ACCOUNTD_REDIS_PORT=six",
+         "ACCOUNTD_REDIS_PORT: redis.port must be an integer from 1 to 65535, not 'six'\n"},
+        {"ACCOUNTD_REDIS_PORT= 6",
+         "ACCOUNTD_REDIS_PORT: redis.port must be an integer from 1 to 65535, not ' 6'\n"},
+        {"ACCOUNTD_REDIS_PORT=99999999999999999999",
+         "ACCOUNTD_REDIS_PORT: redis.port must be from 1 to 65535, not 9223372036854775807\n"},
+        {"ACCOUNTD_APPS=a,b c",
+         "ACCOUNTD_APPS: apps: 'b c' is no app name: 1 to 32 letters, digits, underscores and hyphens\n"},
+        {"ACCOUNTD_APPS=a,", "ACCOUNTD_APPS: apps must not hold an empty string\n"},
+        {"ACCOUNTD_APPS=[1]", "ACCOUNTD_APPS: must hold strings, in double quotes between [ and ]\n"},
+        {"ACCOUNTD_APPS=[\"a\"]; kafka = 1",
+         "ACCOUNTD_APPS: must be a list of strings: a,b or [ \"a\", \"b\" ]\n"},
+        {"ACCOUNTD_KAFKA_EXPORTS=changes", "ACCOUNTD_KAFKA_EXPORTS: kafka.exports: 'changes' is "
+                                           "kafka.changelog already\n"},
+        {"ACCOUNTD_PORT=tcp://10.0.0.1:9464", ""},
+        {"ACCOUNTD_SERVICE_HOST=10.0.0.1", ""},
+        {"ACCOUNTD_KAFKA_REPLY_TOPICS=[ \"^r{1,2}$\", \"b\" ]", ""},
+        {"OTHER=1", ""},
+    };
+
+    write_file("a.conf", "kafka: { changelog = \"changes\"; };");
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        char *const environment[] = {table[i].variable, NULL};
+        struct acd_settings settings;
+        int result;
+        char *errors = read_both("a.conf", environment, &settings, &result);
+
+        if (strcmp(errors, table[i].errors) != 0)
+            fail_msg("%s\n got: %s\nwant: %s", table[i].variable, errors, table[i].errors);
+        assert_int_equal(result, table[i].errors[0] ? -1 : 0);
+        free(errors);
+        acd_settings_free(&settings);
+    }
+    unlink("a.conf");
+}
+
+/* The environment's values stand over the file's, and what only the file has stays. */
+static void test_environment_over_file(void **state)
+{
+    char *const environment[] = {"ACCOUNTD_APPS=x,y",           "ACCOUNTD_WORKER_THREADS=7",
+                                 "ACCOUNTD_LOG_LEVEL=debug",    "ACCOUNTD_KAFKA_REPLY_TOPICS=[\"^r{1,2}$\"]",
+                                 "ACCOUNTD_REDIS_USERNAME=a=b", NULL};
+    struct acd_settings settings;
+    char *errors;
+    int result;
+
+    write_file("a.conf", "apps = [ \"a\", \"b\", \"c\" ]; worker: { threads = 3; batch_max = 5; };");
+    errors = read_both("a.conf", environment, &settings, &result);
+    unlink("a.conf");
+    assert_string_equal(errors, "");
+    assert_int_equal(settings.apps.count, 2);
+    assert_string_equal(settings.apps.items[1], "y");
+    assert_int_equal(settings.worker.threads, 7);
+    assert_int_equal(settings.worker.batch_max, 5);
+    assert_string_equal(settings.log.level, "debug");
+    assert_string_equal(settings.kafka.reply_topics.items[0], "^r{1,2}$");
+    assert_string_equal(settings.redis.username, "a=b");
+    free(errors);
+    acd_settings_free(&settings);
 }
 
 /* Files are written into a directory that is the test's own. */
@@ -220,9 +369,9 @@ static int leave_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_values),
+        cmocka_unit_test(test_files),       cmocka_unit_test(test_includes),
+        cmocka_unit_test(test_environment), cmocka_unit_test(test_environment_over_file),
     };
 
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);
