@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accountd/secret.h"
 #include "terminal.h"
 
 #define ERROR_BYTES 512
-#define NAME_BYTES  128
 
 struct property {
     const char *name; /* NULL ends a list */
@@ -31,18 +31,19 @@ static bool set(rd_kafka_conf_t *conf, const char *name, const char *value)
     return false;
 }
 
-/* Sets "name=value". */
-static bool set_text(rd_kafka_conf_t *conf, const char *property)
+/* Sets "NAME=VALUE", or the secret that is in the file of "NAME_file=FILE". */
+static bool set_text(rd_kafka_conf_t *conf, const char *text)
 {
-    const char *equals = strchr(property, '=');
-    char name[NAME_BYTES];
+    struct acd_property property;
+    char error[ERROR_BYTES];
+    bool done = acd_property_read(text, &property, error, sizeof(error)) == 0;
 
-    if (!equals || equals - property >= NAME_BYTES) {
-        acd_ctl_error("%s: librdkafka's properties are given as NAME=VALUE", property);
-        return false;
-    }
-    (void)snprintf(name, sizeof(name), "%.*s", (int)(equals - property), property);
-    return set(conf, name, equals + 1);
+    if (done)
+        done = set(conf, property.name, property.value);
+    else
+        acd_ctl_error("librdkafka's properties: %s", error);
+    explicit_bzero(&property, sizeof(property));
+    return done;
 }
 
 static rd_kafka_t *create(const struct acd_ctl_kafka *kafka, rd_kafka_type_t type, const struct property *own)

@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "accountd/log.h"
+#include "accountd/secret.h"
 
 static void forward_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
@@ -44,14 +45,15 @@ rd_kafka_conf_t *acd_kafka_conf(const struct acd_settings *settings, const struc
     for (; defaults->name; defaults++)
         acd_kafka_set(conf, defaults->name, defaults->value);
     for (uint32_t i = 0; i < settings->kafka.properties.count; i++) {
-        const char *property = settings->kafka.properties.items[i];
-        const char *equals = strchr(property, '=');
-        char name[128];
+        struct acd_property property;
+        char error[512];
 
-        assert(equals && (size_t)(equals - property) < sizeof(name));
-        memcpy(name, property, (size_t)(equals - property));
-        name[equals - property] = '\0';
-        acd_kafka_set(conf, name, equals + 1);
+        /* A secret that is gone leaves the client to be refused by the broker, which is tried again. */
+        if (acd_property_read(settings->kafka.properties.items[i], &property, error, sizeof(error)))
+            acd_log(ACD_LOG_ERROR, "kafka.properties: %s", error);
+        else
+            acd_kafka_set(conf, property.name, property.value);
+        explicit_bzero(&property, sizeof(property));
     }
     acd_kafka_set(conf, "bootstrap.servers", settings->kafka.brokers);
     rd_kafka_conf_set_log_cb(conf, forward_log);

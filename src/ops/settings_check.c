@@ -1,5 +1,4 @@
 /* What a setting's text must look like, one function a kind of text. */
-#include <librdkafka/rdkafka.h>
 #include <regex.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,39 +9,6 @@
 #include "settings_table.h"
 
 #define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-
-/* librdkafka's properties that would break exactly once, or that have a setting of their own. */
-static const struct {
-    const char *name;
-    const char *reason;
-} owned_properties[] = {
-    {"bootstrap.servers", "use kafka.brokers"},
-    {"metadata.broker.list", "use kafka.brokers"},
-    {"group.id", "use kafka.group"},
-    {"transactional.id", "every worker has its own"},
-    {"transaction.timeout.ms", "it bounds how long a takeover waits"},
-    {"enable.idempotence", "transactions need it"},
-    {"enable.gapless.guarantee", "transactions decide what is published"},
-    {"acks", "transactions need all of them"},
-    {"request.required.acks", "transactions need all of them"},
-    {"partitioner", "replies keep the partition of their command"},
-    {"enable.auto.commit", "offsets are committed together with the replies"},
-    {"auto.commit.enable", "offsets are committed together with the replies"},
-    {"auto.commit.interval.ms", "offsets are committed together with the replies"},
-    {"enable.auto.offset.store", "offsets are committed together with the replies"},
-    {"offset.store.method", "offsets are committed together with the replies"},
-    {"auto.offset.reset", "an offset that is gone must stop the partition, not be guessed"},
-    {"isolation.level", "messages of aborted transactions must not be read"},
-    {"message.max.bytes", "replies and export chunks are made to fit the default"},
-    {"check.crcs", "records are always checked"},
-    {"enable.partition.eof", "ends of partitions are of no use here"},
-    {"group.instance.id", "static members are not fenced by the group's generation"},
-    {"group.protocol", "only the classic protocol fences as accountd needs it"},
-    {"group.remote.assignor", "only the classic protocol fences as accountd needs it"},
-    {"partition.assignment.strategy", "assignments must be revoked as a whole"},
-    {"allow.auto.create.topics", "a mistyped topic must not come into being"},
-    {"test.mock.num.brokers", "use accountd --embedded"},
-};
 
 static bool wrong(char *message, size_t message_bytes, const char *text, const char *rule)
 {
@@ -110,30 +76,6 @@ bool acd_check_reply_topic(const char *text, char *message, size_t message_bytes
     return wrong(message, message_bytes, text, rule);
 }
 
-bool acd_check_property(const char *text, char *message, size_t message_bytes)
-{
-    const char *equals = strchr(text, '=');
-    char name[128] = "";
-    char error[256] = "";
-    rd_kafka_conf_t *conf;
-    rd_kafka_conf_res_t result;
-
-    if (!equals || equals == text || (size_t)(equals - text) >= sizeof(name))
-        return wrong(message, message_bytes, text, "must be \"name=value\"");
-    memcpy(name, text, (size_t)(equals - text));
-    for (size_t i = 0; i < sizeof(owned_properties) / sizeof(owned_properties[0]); i++)
-        if (strcmp(name, owned_properties[i].name) == 0) {
-            snprintf(message, message_bytes, "'%s' cannot be set: %s", name, owned_properties[i].reason);
-            return false;
-        }
-    conf = rd_kafka_conf_new();
-    result = rd_kafka_conf_set(conf, name, equals + 1, error, sizeof(error));
-    rd_kafka_conf_destroy(conf);
-    if (result != RD_KAFKA_CONF_OK)
-        snprintf(message, message_bytes, "'%s' is refused by librdkafka: %s", name, error);
-    return result == RD_KAFKA_CONF_OK;
-}
-
 bool acd_check_app(const char *text, char *message, size_t message_bytes)
 {
     if (strlen(text) > ACD_APP_MAX || !consists_of(text, LETTERS_AND_DIGITS "_-"))
@@ -154,6 +96,13 @@ bool acd_check_socket(const char *text, char *message, size_t message_bytes)
 {
     return text[0] == '\0' || text[0] == '/' ||
            wrong(message, message_bytes, text, "must be an absolute path");
+}
+
+bool acd_check_secret_file(const char *text, char *message, size_t message_bytes)
+{
+    return text[0] == '/' || !strchr(text, '/') ||
+           wrong(message, message_bytes, text,
+                 "must be an absolute path, or the name of a systemd credential");
 }
 
 bool acd_check_listen(const char *text, char *message, size_t message_bytes)

@@ -1,9 +1,8 @@
-/* The settings as a file: --print-config, and docs/accountd.conf. */
+/* The settings as a file: --print-config, and docs/accountd.conf. What is printed ends up in tickets and
+ * chats; settings hold no secrets, but the names of their files. */
 #include <string.h>
 
 #include "settings_table.h"
-
-#define HIDDEN "(hidden)"
 
 static void print_string(const char *text, FILE *out)
 {
@@ -21,35 +20,12 @@ static void print_string(const char *text, FILE *out)
     putc('"', out);
 }
 
-static bool is_secret(const char *name, size_t len)
-{
-    static const char *const secrets[] = {
-        "sasl.password",         "ssl.key.password",        "ssl.key.pem",
-        "ssl.keystore.password", "sasl.oauthbearer.config", "sasl.oauthbearer.client.secret"};
-
-    for (size_t i = 0; i < sizeof(secrets) / sizeof(secrets[0]); i++)
-        if (strlen(secrets[i]) == len && memcmp(secrets[i], name, len) == 0)
-            return true;
-    return false;
-}
-
-/* What is printed ends up in tickets and chats: a librdkafka property that is a secret is not. */
-static void print_item(const struct acd_setting *setting, const char *item, FILE *out)
-{
-    const char *equals = strchr(item, '=');
-
-    if (setting->check == acd_check_property && equals && is_secret(item, (size_t)(equals - item)))
-        fprintf(out, "\"%.*s=" HIDDEN "\"", (int)(equals - item), item);
-    else
-        print_string(item, out);
-}
-
-static void print_list(const struct acd_setting *setting, const struct acd_strings *list, FILE *out)
+static void print_list(const struct acd_strings *list, FILE *out)
 {
     fputs("[", out);
     for (uint32_t i = 0; i < list->count; i++) {
         fputs(i ? ", " : " ", out);
-        print_item(setting, list->items[i], out);
+        print_string(list->items[i], out);
     }
     fputs(list->count ? " ]" : "]", out);
 }
@@ -71,7 +47,7 @@ static void print_setting(const struct acd_setting *setting, const struct acd_se
         print_string(*(char *const *)(const void *)place, out);
         break;
     case ACD_SETTING_LIST:
-        print_list(setting, (const struct acd_strings *)(const void *)place, out);
+        print_list((const struct acd_strings *)(const void *)place, out);
         break;
     }
     fputs(";\n", out);

@@ -68,6 +68,7 @@ acd_setting_check acd_check_property;    /* name=value that librdkafka knows and
 acd_setting_check acd_check_app;
 acd_setting_check acd_check_key_prefix;
 acd_setting_check acd_check_socket;
+acd_setting_check acd_check_secret_file; /* an absolute path or a credential's name, see secret.h */
 acd_setting_check acd_check_listen;
 acd_setting_check acd_check_level;
 acd_setting_check acd_check_format;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accountd/secret.h"
+
 void acd_redis_close(struct acd_redis *redis)
 {
     if (redis->context)
@@ -21,33 +23,19 @@ static enum acd_store down(struct acd_redis *redis, const char *why)
     return ACD_STORE_DOWN;
 }
 
-/* The first line of the password file, without the line's end. */
-static int read_password(const char *file, char *out, size_t out_bytes)
-{
-    FILE *stream = fopen(file, "re");
-    char *line = stream ? fgets(out, (int)out_bytes, stream) : NULL;
-
-    if (stream)
-        fclose(stream);
-    if (!line)
-        return -1;
-    out[strcspn(out, "\r\n")] = '\0';
-    return 0;
-}
-
 static enum acd_store authenticate(struct acd_redis *redis, const struct acd_settings *settings,
                                    struct acd_arena *arena)
 {
     char password[1024];
+    char reason[sizeof(redis->error) - 32];
     struct acd_args args;
     redisReply *reply;
     enum acd_store result;
 
     if (!settings->redis.password_file[0])
         return ACD_STORE_OK;
-    if (read_password(settings->redis.password_file, password, sizeof(password))) {
-        snprintf(redis->error, sizeof(redis->error), "redis.password_file %s cannot be read",
-                 settings->redis.password_file);
+    if (acd_secret_read(settings->redis.password_file, password, sizeof(password), reason, sizeof(reason))) {
+        snprintf(redis->error, sizeof(redis->error), "redis.password_file: %s", reason);
         return ACD_STORE_HALT;
     }
     acd_args_init(&args, arena, 3);

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "accountd/settings.h"
+#include "../../src/ops/settings_table.h"
 
 static void write_file(const char *name, const char *text)
 {
@@ -117,6 +117,24 @@ static void test_mistakes(void **state)
          "a.conf:1: kafka.properties: 'isolation.level' cannot be set: messages of aborted transactions must "
          "not be "
          "read\n"},
+        {"kafka: { properties = [ \"sasl.password=hush\" ]; };",
+         "a.conf:1: kafka.properties: 'sasl.password' is a secret: write it to a file, and "
+         "\"sasl.password_file=/path\" here\n"},
+        {"kafka: { properties = [ \"sasl.password_file=a/b\", \"linger.ms_file=/a\" ]; };",
+         "a.conf:1: kafka.properties: 'a/b' must be an absolute path, or the name of a systemd credential\n"
+         "a.conf:1: kafka.properties: 'linger.ms' is no secret: write \"linger.ms=value\"\n"},
+        {"kafka: { properties = [ \"nonsense.password_file=/a\" ]; };",
+         "a.conf:1: kafka.properties: 'nonsense.password' is refused by librdkafka: No such configuration "
+         "property: \"nonsense.password\"\n"},
+        {"kafka: { properties = [ \"ssl.key.pem=x\", \"socket.timeout.ms=x\" ]; };",
+         "a.conf:1: kafka.properties: 'ssl.key.pem' cannot be set: a private key belongs into a file: use "
+         "ssl.key.location\n"
+         "a.conf:1: kafka.properties: 'socket.timeout.ms' is refused by librdkafka: Invalid value for "
+         "configuration property \"socket.timeout.ms\"\n"},
+        {"kafka: { properties = [ \"sasl.password_file=/a\", \"ssl.key.password_file=kafka-key\" ]; };", ""},
+        {"redis: { password_file = \"here/it\"; };",
+         "a.conf:1: redis.password_file: 'here/it' must be an absolute path, or the name of a systemd "
+         "credential\n"},
         {"kafka: { properties = [ \"linger.ms=5\", \"security.protocol=ssl\" ]; };", ""},
         {"http: { listen = \"localhost:9464\"; };",
          "a.conf:1: http.listen: 'localhost:9464' must be ADDRESS:PORT, as "
@@ -153,7 +171,7 @@ static void test_values(void **state)
     struct acd_settings settings;
     int result;
     char *errors = read_text("kafka: { brokers = \"b:1,c:2\"; reply_topics = [ \"r\" ];\n"
-                             "  properties = [ \"linger.ms=5\", \"sasl.password=p\\\"w\" ]; };\n"
+                             "  properties = [ \"linger.ms=5\", \"client.id=p\\\"w\" ]; };\n"
                              "redis: { port = 1; key_prefix = \"a\\\\b:\\\"\"; }; apps = [ \"x\", \"y\" ];\n"
                              "worker: { threads = 8; };",
                              &settings, &result);
@@ -173,8 +191,7 @@ static void test_values(void **state)
     assert_int_equal(settings.worker.threads, 8);
 
     printed = print_text(&settings);
-    assert_null(strstr(printed, "p\\\"w"));
-    assert_non_null(strstr(printed, "\"sasl.password=(hidden)\""));
+    assert_non_null(strstr(printed, "\"client.id=p\\\"w\""));
     free(errors);
     errors = read_text(printed, &again, &result);
     assert_string_equal(errors, "");
@@ -185,6 +202,41 @@ static void test_values(void **state)
     free(errors);
     acd_settings_free(&settings);
     acd_settings_free(&again);
+}
+
+/* What a client of accountd sets for itself, after the operator's properties, is refused in these. */
+static void check_owned(const char *file)
+{
+    static const char call[] = "acd_kafka_set(conf, \"";
+    char line[512];
+    FILE *source = fopen(file, "r");
+    unsigned found = 0;
+
+    if (!source)
+        fail_msg("%s cannot be read", file);
+    while (fgets(line, sizeof(line), source)) {
+        char *name = strstr(line, call);
+        char property[256];
+        char message[512] = "";
+
+        if (!name)
+            continue;
+        name += strlen(call);
+        snprintf(property, sizeof(property), "%.*s=1", (int)strcspn(name, "\""), name);
+        if (acd_check_property(property, message, sizeof(message)) || !strstr(message, "cannot be set: "))
+            fail_msg("%s sets %s itself, and kafka.properties may too: %s", file, property, message);
+        found++;
+    }
+    fclose(source);
+    assert_true(found > 0);
+}
+
+static void test_owned_properties(void **state)
+{
+    check_owned(ACD_SOURCE_DIR "/src/kafka/consumer.c");
+    check_owned(ACD_SOURCE_DIR "/src/kafka/producer.c");
+    check_owned(ACD_SOURCE_DIR "/src/kafka/topics.c");
+    check_owned(ACD_SOURCE_DIR "/src/kafka/changelog.c");
 }
 
 static void test_files(void **state)
@@ -369,9 +421,13 @@ static int leave_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mistakes),    cmocka_unit_test(test_values),
-        cmocka_unit_test(test_files),       cmocka_unit_test(test_includes),
-        cmocka_unit_test(test_environment), cmocka_unit_test(test_environment_over_file),
+        cmocka_unit_test(test_mistakes),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_owned_properties),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_includes),
+        cmocka_unit_test(test_environment),
+        cmocka_unit_test(test_environment_over_file),
     };
 
     return cmocka_run_group_tests(tests, enter_directory, leave_directory);
