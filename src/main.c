@@ -11,21 +11,24 @@
 #include "accountd/log.h"
 #include "accountd/settings.h"
 
-static const char usage[] = "Usage: accountd [-c FILE] [--check-config | --print-config | --embedded]\n"
-                            "Applies account commands from Kafka to Redis: each once, each with one reply.\n"
-                            "\n"
-                            "  -c, --config FILE   the settings; without it every setting has its default\n"
-                            "      --check-config  check the settings and end\n"
-                            "      --print-config  print all settings and end\n"
-                            "      --embedded      for development: bring a Kafka and a Redis of its own\n"
-                            "      --version       print the version and end\n"
-                            "  -h, --help          print this and end\n";
+static const char usage[] =
+    "Usage: accountd [-c FILE] [--check-config [--connect] | --print-config | --embedded]\n"
+    "Applies account commands from Kafka to Redis: each once, each with one reply.\n"
+    "\n"
+    "  -c, --config FILE   the settings; without it every setting has its default\n"
+    "      --check-config  check the settings and end\n"
+    "      --connect       … and what they are about: Kafka, the topics, Redis\n"
+    "      --print-config  print all settings and end\n"
+    "      --embedded      for development: bring a Kafka and a Redis of its own\n"
+    "      --version       print the version and end\n"
+    "  -h, --help          print this and end\n";
 
 enum action { SERVE, CHECK_CONFIG, PRINT_CONFIG, EMBEDDED };
 
 struct options {
     const char *config; /* NULL: defaults */
     enum action action;
+    bool connect; /* --check-config looks at the servers, too */
 };
 
 static void fatal(int code, const char *message)
@@ -36,14 +39,12 @@ static void fatal(int code, const char *message)
 
 static struct options parse_options(int argc, char **argv)
 {
-    static const struct option known[] = {{"config", required_argument, NULL, 'c'},
-                                          {"check-config", no_argument, NULL, CHECK_CONFIG},
-                                          {"print-config", no_argument, NULL, PRINT_CONFIG},
-                                          {"embedded", no_argument, NULL, EMBEDDED},
-                                          {"version", no_argument, NULL, 'v'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
-    struct options options = {NULL, SERVE};
+    static const struct option known[] = {
+        {"config", required_argument, NULL, 'c'},  {"check-config", no_argument, NULL, CHECK_CONFIG},
+        {"connect", no_argument, NULL, 'C'},       {"print-config", no_argument, NULL, PRINT_CONFIG},
+        {"embedded", no_argument, NULL, EMBEDDED}, {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+    struct options options = {.action = SERVE};
     int option;
 
     while ((option = getopt_long(argc, argv, "c:h", known, NULL)) != -1) {
@@ -55,6 +56,9 @@ static struct options parse_options(int argc, char **argv)
         case PRINT_CONFIG:
         case EMBEDDED:
             options.action = (enum action)option;
+            break;
+        case 'C':
+            options.connect = true;
             break;
         case 'v':
             puts("accountd " ACD_VERSION);
@@ -70,6 +74,10 @@ static struct options parse_options(int argc, char **argv)
     if (optind < argc) {
         fprintf(stderr, "accountd: unexpected argument '%s'\n", argv[optind]);
         fputs(usage, stderr);
+        exit(ACD_EXIT_USAGE);
+    }
+    if (options.connect && options.action != CHECK_CONFIG) {
+        fputs("accountd: --connect belongs to --check-config\n", stderr);
         exit(ACD_EXIT_USAGE);
     }
     return options;
@@ -146,6 +154,11 @@ int main(int argc, char **argv)
         acd_settings_print(&settings, stdout);
         break;
     case CHECK_CONFIG:
+        if (options.connect) {
+            /* What librdkafka says of connections on its way is in the findings. */
+            acd_log_setup(ACD_LOG_ERROR, ACD_LOG_TEXT);
+            code = acd_daemon_examine(&settings, stdout);
+        }
         break;
     case EMBEDDED:
         code = serve_embedded(&settings);

@@ -3,14 +3,17 @@
 #define ACCOUNTD_DAEMON_H
 
 #include <stdbool.h>
+#include <stdio.h>
 
 #include "accountd/settings.h"
 
 /* Exit codes, as in sysexits.h. */
-#define ACD_EXIT_OK     0
-#define ACD_EXIT_FAILED 1
-#define ACD_EXIT_USAGE  64
-#define ACD_EXIT_CONFIG 78
+#define ACD_EXIT_OK          0
+#define ACD_EXIT_FAILED      1
+#define ACD_EXIT_USAGE       64
+#define ACD_EXIT_UNAVAILABLE 69 /* --check-config --connect: a server does not answer */
+#define ACD_EXIT_NOPERM      77 /* … a right is missing */
+#define ACD_EXIT_CONFIG      78
 
 /* Blocks the signals that acd_daemon_run waits for; to be called before any thread is started. */
 void acd_daemon_prepare(void);
@@ -18,5 +21,9 @@ void acd_daemon_prepare(void);
 /* Serves until SIGTERM or SIGINT, and returns the exit code. `embedded`: the brokers are librdkafka's mock
  * cluster, and stdout is told when commands are served. */
 int acd_daemon_run(const struct acd_settings *settings, bool embedded);
+
+/* Looks at Kafka and Redis as the daemon would find them, writes what it finds to `out`, one line each, and
+ * returns the exit code that the worst of it gives. Changes nothing. */
+int acd_daemon_examine(const struct acd_settings *settings, FILE *out);
 
 #endif

@@ -9,6 +9,7 @@
 #define ACCOUNTD_STORE_H
 
 #include "accountd/command.h"
+#include "accountd/finding.h"
 #include "accountd/settings.h"
 #include "accountd/state.h"
 
@@ -38,6 +39,11 @@ const char *acd_store_error(const struct acd_store_handle *store);
  * and loads the functions. ACD_STORE_HALT: it may not be used. */
 enum acd_store acd_store_connect(struct acd_store_handle *store, struct acd_arena *arena)
     __attribute__((warn_unused_result));
+
+/* Connects once, and tells what would keep this Redis from being used: its version, role and settings, and
+ * rights that the user lacks. Changes nothing. */
+void acd_store_examine(struct acd_store_handle *store, struct acd_arena *arena,
+                       struct acd_findings *findings);
 
 /* Closes the connection, with answers that nobody has read yet. */
 void acd_store_disconnect(struct acd_store_handle *store);

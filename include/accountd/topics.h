@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "accountd/finding.h"
 #include "accountd/settings.h"
 #include "accountd/slice.h"
 
@@ -48,10 +49,14 @@ enum acd_check {
     ACD_CHECK_REFUSE, /* a topic's settings would lose data: not to be started with */
 };
 
-/* Looks the own topics up: they must exist, the changelog must be
- * compacted and the commands not, and those that are written must take messages of ACD_MESSAGE_MAX bytes.
- * `error` says what is wrong and what to do. `embedded`: the broker cannot tell a topic's settings and is not
- * asked; one that does not answer is believed. */
+/* Looks the own topics up: they must exist, the changelog must be compacted and the commands not, it must not
+ * have more partitions than they have, and those that are written must take messages of ACD_MESSAGE_MAX
+ * bytes. Tells all that is wrong. `embedded`: the broker cannot tell a topic's settings and is not asked; one
+ * that does not answer is believed. `out` is filled as far as it is known. */
+void acd_topics_examine(struct acd_topics *topics, bool embedded, struct acd_own_topics *out,
+                        struct acd_findings *findings);
+
+/* The same; `error` is the first of the worst that was found. */
 enum acd_check acd_topics_check(struct acd_topics *topics, bool embedded, struct acd_own_topics *out,
                                 char *error, size_t error_bytes);
 

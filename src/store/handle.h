@@ -14,6 +14,9 @@ struct acd_store_handle {
 struct acd_slice acd_store_key(const struct acd_store_handle *store, struct acd_arena *arena,
                                const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* The value of a line "name:value" of INFO's answer; absent when there is none. */
+struct acd_slice acd_info_value(struct acd_slice info, const char *name);
+
 /* Begins a call of a function: FCALL or FCALL_RO, its name, no declared keys, the prefix. */
 void acd_store_function(const struct acd_store_handle *store, struct acd_arena *arena, struct acd_args *args,
                         const char *call, const char *name);

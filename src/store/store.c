@@ -67,8 +67,7 @@ void acd_store_function(const struct acd_store_handle *store, struct acd_arena *
     acd_args_str(args, store->settings->redis.key_prefix);
 }
 
-/* The value of a line "name:value" of INFO's answer. */
-static struct acd_slice info_value(struct acd_slice info, const char *name)
+struct acd_slice acd_info_value(struct acd_slice info, const char *name)
 {
     size_t len = strlen(name);
     const char *line = info.len ? info.data : NULL;
@@ -100,13 +99,13 @@ static enum acd_store refuse(struct acd_store_handle *store, enum acd_store resu
 /* An evicting or sharded Redis would lose accounts behind our back; a replica cannot be written. */
 static enum acd_store check_server(struct acd_store_handle *store, struct acd_slice info)
 {
-    struct acd_slice policy = info_value(info, "maxmemory_policy");
-    struct acd_slice id = info_value(info, "run_id");
-    struct acd_slice replication = info_value(info, "master_replid");
+    struct acd_slice policy = acd_info_value(info, "maxmemory_policy");
+    struct acd_slice id = acd_info_value(info, "run_id");
+    struct acd_slice replication = acd_info_value(info, "master_replid");
 
-    if (!acd_slice_is(info_value(info, "role"), "master"))
+    if (!acd_slice_is(acd_info_value(info, "role"), "master"))
         return refuse(store, ACD_STORE_LATER, "READONLY this Redis is a replica");
-    if (acd_slice_is(info_value(info, "cluster_enabled"), "1"))
+    if (acd_slice_is(acd_info_value(info, "cluster_enabled"), "1"))
         return refuse(store, ACD_STORE_HALT, "this Redis is a cluster, which is not supported");
     if (policy.len && !acd_slice_is(policy, "noeviction"))
         return refuse(store, ACD_STORE_HALT,

@@ -1,0 +1,40 @@
+/* --check-config --connect: the servers as the daemon would find them. */
+#include "accountd/daemon.h"
+#include "accountd/store.h"
+#include "accountd/topics.h"
+
+static void examine_kafka(const struct acd_settings *settings, struct acd_findings *findings)
+{
+    char error[256] = "no memory";
+    struct acd_own_topics own = {0};
+    struct acd_topics *topics = acd_topics_open(settings, error, sizeof(error));
+
+    if (topics)
+        acd_topics_examine(topics, false, &own, findings);
+    else
+        acd_finding_add(findings, ACD_FOUND_WRONG, "Kafka: %s: see kafka.properties", error);
+    acd_topics_close(topics);
+}
+
+static void examine_redis(const struct acd_settings *settings, struct acd_findings *findings)
+{
+    struct acd_store_handle *store = acd_store_open(settings);
+    struct acd_arena arena;
+
+    acd_arena_init(&arena);
+    if (store)
+        acd_store_examine(store, &arena, findings);
+    acd_store_close(store);
+    acd_arena_free(&arena);
+}
+
+int acd_daemon_examine(const struct acd_settings *settings, FILE *out)
+{
+    static const int codes[] = {ACD_EXIT_OK,     ACD_EXIT_OK,     ACD_EXIT_UNAVAILABLE,
+                                ACD_EXIT_CONFIG, ACD_EXIT_NOPERM, ACD_EXIT_CONFIG};
+    struct acd_findings findings = {.out = out};
+
+    examine_kafka(settings, &findings);
+    examine_redis(settings, &findings);
+    return codes[findings.worst];
+}
