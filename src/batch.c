@@ -26,14 +26,14 @@ static struct acd_slice position_text(struct acd_worker *worker, const struct ac
 /* Reads key, headers and value. A record that ended the process before is not looked into. */
 static void decode(struct acd_worker *worker, struct item *item)
 {
-    const struct acd_settings *settings = worker->shared->settings;
+    const struct acd_settings *settings = worker->rules->settings;
     const struct acd_record *record = &item->record;
     struct acd_slice value = acd_codec_unframe(record->value);
     struct acd_value message;
     const char *malformed;
     bool readable = acd_record_headers(record, &worker->arena, &item->headers, &item->header_count) == 0;
 
-    acd_route(worker->shared->router, &worker->arena, record->key, record->partition, item->headers,
+    acd_route(worker->rules->router, &worker->arena, record->key, record->partition, item->headers,
               item->header_count, &item->route);
     item->encoding = acd_codec_choose(item->route.content_type, value);
     if (item->partition->set_aside) {
@@ -53,7 +53,7 @@ static void decode(struct acd_worker *worker, struct item *item)
     if (malformed)
         item->refusal = acd_refusal(&worker->arena, ACD_MALFORMED, acd_slice(NULL, 0), "%s", malformed);
     else
-        item->refusal = acd_command_read(&message, &worker->shared->policy,
+        item->refusal = acd_command_read(&message, &worker->rules->policy,
                                          item->route.refusal.code ? &item->route.refusal : NULL,
                                          &worker->arena, &item->command);
 }
@@ -175,7 +175,7 @@ bool acd_batch_takes(const struct acd_worker *worker, const struct partition *pa
 
 void acd_batch_take(struct acd_worker *worker, struct batch *batch)
 {
-    struct room room = {(uint32_t)worker->shared->settings->worker.batch_max, BATCH_INPUT_MAX,
+    struct room room = {(uint32_t)worker->rules->settings->worker.batch_max, BATCH_INPUT_MAX,
                         BATCH_ACCOUNTS_MAX, false, true};
     uint32_t expected = worker->queued < room.records ? worker->queued : room.records;
 
@@ -322,7 +322,7 @@ static struct acd_answer decide(struct acd_worker *worker, struct batch *batch, 
     if (item->command.op == ACD_LIST)
         return answer_list(worker, batch, item);
     touch(batch, &item->command);
-    return acd_apply(&batch->state, &item->command, &worker->shared->policy, at_ms);
+    return acd_apply(&batch->state, &item->command, &worker->rules->policy, at_ms);
 }
 
 /* Decides one command and adds all that it publishes to its partition's messages. */

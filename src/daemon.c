@@ -13,18 +13,21 @@
 #include "accountd/service.h"
 #include "accountd/slot.h"
 #include "accountd/worker.h"
+#include "reload.h"
 
 /* Between two looks at whether everything is served; and between tries to find the topics. */
 #define LOOK_EVERY_MS 250
+
+/* How long a reload waits for workers in the middle of a batch. */
+#define SETTLE_MS 2000
 
 /* Blocks of this size are taken from the system one by one: larger ones than a full batch needs. */
 #define LARGE_BLOCK_BYTES (8 * 1024 * 1024)
 
 struct daemon {
     const struct acd_settings *settings;
+    const char *file; /* of the settings, or NULL */
     struct acd_shared shared;
-    struct acd_slice *apps;
-    struct acd_router *router;
     struct acd_http *http;
     struct acd_worker **workers;
     struct acd_slot *slots;
@@ -34,18 +37,20 @@ struct daemon {
     pthread_mutex_t lock;
 };
 
-static void stop_signals(sigset_t *set)
+/* What the daemon is told by signals. */
+static void own_signals(sigset_t *set)
 {
     sigemptyset(set);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGINT);
+    sigaddset(set, SIGHUP);
 }
 
 void acd_daemon_prepare(void)
 {
     sigset_t set;
 
-    stop_signals(&set);
+    own_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     /* A connection that breaks while it is written to is an error to handle, not a reason to die. */
     signal(SIGPIPE, SIG_IGN);
@@ -55,15 +60,37 @@ void acd_daemon_prepare(void)
     mallopt(M_TRIM_THRESHOLD, LARGE_BLOCK_BYTES);
 }
 
-/* Waits a little for a signal to stop. */
-static bool asked_to_stop(const sigset_t *set)
+/* systemd waits for READY, which is said when the workers have taken up the rules. */
+static void reload(struct daemon *daemon)
+{
+    struct acd_reload reload = {daemon->file, &daemon->shared.rules,
+                                daemon->topics_checked ? &daemon->shared.own : NULL, daemon->shared.topics};
+    struct timespec now;
+
+    if (daemon->shared.embedded) {
+        acd_log(ACD_LOG_WARNING, "settings: with --embedded they are read once");
+        return;
+    }
+    /* Rounded down it might be a time before systemd asked, and be taken for another reload's. */
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    acd_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    acd_reload(&reload);
+    if (!acd_rulebook_settle(&daemon->shared.rules, SETTLE_MS))
+        acd_log(ACD_LOG_WARNING, "settings: a worker is busy; it takes them up after its batch");
+    acd_notify("READY=1");
+}
+
+/* Waits a little for a signal, and obeys it. True when it was one to stop. */
+static bool asked_to_stop(struct daemon *daemon, const sigset_t *set)
 {
     const struct timespec wait = {0, LOOK_EVERY_MS * 1000000L};
     int signal_number = sigtimedwait(set, NULL, &wait);
 
-    if (signal_number > 0)
+    if (signal_number == SIGHUP)
+        reload(daemon);
+    else if (signal_number > 0)
         acd_log(ACD_LOG_INFO, "%s: stopping", strsignal(signal_number));
-    return signal_number > 0;
+    return signal_number > 0 && signal_number != SIGHUP;
 }
 
 /* Adds a reason to a JSON array; reasons come from our own texts and from servers' error messages. */
@@ -126,7 +153,7 @@ static int wait_for_topics(struct daemon *daemon, const sigset_t *signals)
         snprintf(daemon->waiting, sizeof(daemon->waiting), "%s", error);
         pthread_mutex_unlock(&daemon->lock);
         acd_notify("STATUS=waiting: %s", error);
-        if (asked_to_stop(signals))
+        if (asked_to_stop(daemon, signals))
             return -1;
     }
     if (daemon->shared.own.changelog < daemon->shared.own.commands)
@@ -199,21 +226,7 @@ static void serve(struct daemon *daemon, const sigset_t *signals)
             fflush(stdout);
         }
         announced |= ready;
-    } while (!asked_to_stop(signals));
-}
-
-static int fill_policy(struct daemon *daemon)
-{
-    const struct acd_strings *apps = &daemon->settings->apps;
-
-    daemon->apps = calloc((size_t)apps->count + 1, sizeof(*daemon->apps));
-    if (!daemon->apps)
-        return -1;
-    for (uint32_t i = 0; i < apps->count; i++)
-        daemon->apps[i] = acd_slice_str(apps->items[i]);
-    daemon->shared.policy =
-        (struct acd_policy){daemon->apps, apps->count, daemon->settings->limits.admins_per_app};
-    return 0;
+    } while (!asked_to_stop(daemon, signals));
 }
 
 static int run(struct daemon *daemon, const sigset_t *signals)
@@ -225,7 +238,7 @@ static int run(struct daemon *daemon, const sigset_t *signals)
     if (!daemon->http && !daemon->shared.embedded)
         return ACD_EXIT_FAILED;
     daemon->shared.topics = acd_topics_open(daemon->settings, error, sizeof(error));
-    if (!daemon->shared.topics || fill_policy(daemon)) {
+    if (!daemon->shared.topics || !daemon->shared.rules.present) {
         acd_log(ACD_LOG_ERROR, "%s", error);
         return ACD_EXIT_FAILED;
     }
@@ -233,9 +246,10 @@ static int run(struct daemon *daemon, const sigset_t *signals)
     code = wait_for_topics(daemon, signals);
     if (code)
         return code < 0 ? ACD_EXIT_OK : code;
-    daemon->router = acd_router_new(daemon->settings, &daemon->shared.own, daemon->shared.topics);
-    daemon->shared.router = daemon->router;
-    code = daemon->router && start_workers(daemon) == 0 ? ACD_EXIT_OK : ACD_EXIT_FAILED;
+    code = acd_rules_route(daemon->shared.rules.present, &daemon->shared.own, daemon->shared.topics) == 0 &&
+                   start_workers(daemon) == 0
+               ? ACD_EXIT_OK
+               : ACD_EXIT_FAILED;
     if (code == ACD_EXIT_OK)
         serve(daemon, signals);
     acd_notify("STOPPING=1");
@@ -243,21 +257,22 @@ static int run(struct daemon *daemon, const sigset_t *signals)
     return code;
 }
 
-int acd_daemon_run(const struct acd_settings *settings, bool embedded)
+int acd_daemon_run(const struct acd_settings *settings, const char *file, bool embedded)
 {
-    struct daemon daemon = {.settings = settings, .waiting = "starting"};
+    struct daemon daemon = {.settings = settings, .file = file, .waiting = "starting"};
     sigset_t signals;
     int code;
 
     daemon.shared.settings = settings;
     daemon.shared.embedded = embedded;
+    acd_rulebook_init(&daemon.shared.rules);
+    acd_rulebook_put(&daemon.shared.rules, acd_rules_new(settings));
     pthread_mutex_init(&daemon.lock, NULL);
-    stop_signals(&signals);
+    own_signals(&signals);
     code = run(&daemon, &signals);
     acd_http_stop(daemon.http);
-    acd_router_free(daemon.router);
+    acd_rulebook_destroy(&daemon.shared.rules);
     acd_topics_close(daemon.shared.topics);
-    free(daemon.apps);
     pthread_mutex_destroy(&daemon.lock);
     return code;
 }

@@ -131,7 +131,7 @@ static int serve_embedded(struct acd_settings *settings)
         printf("topics: %s %s %s %s %s\n", settings->kafka.commands, settings->kafka.replies,
                settings->kafka.exports, settings->kafka.changelog, settings->kafka.dead_letters);
         fflush(stdout);
-        code = acd_daemon_run(settings, true);
+        code = acd_daemon_run(settings, NULL, true);
     } else {
         fprintf(stderr, "accountd: %s\n", error);
     }
@@ -164,7 +164,7 @@ int main(int argc, char **argv)
         code = serve_embedded(&settings);
         break;
     case SERVE:
-        code = acd_daemon_run(&settings, false);
+        code = acd_daemon_run(&settings, options.config, false);
         break;
     }
     acd_settings_free(&settings);

@@ -68,7 +68,7 @@ bool acd_worker_ready(struct acd_worker *worker, char *reason, size_t reason_byt
  * line with the records: those that no partition takes now are read past, or it would not be heard of. */
 static bool gather(struct acd_worker *worker)
 {
-    uint32_t batch_max = (uint32_t)worker->shared->settings->worker.batch_max;
+    uint32_t batch_max = (uint32_t)worker->rules->settings->worker.batch_max;
     int64_t wait_ms = worker->queued ? 0 : IDLE_POLL_MS;
     uint32_t polls = 0;
     enum polled polled;
@@ -158,7 +158,7 @@ static bool ask_attempts(struct acd_worker *worker, struct partition *partition,
         partition->counted = offset;
         partition->set_aside = before >= ATTEMPTS_MAX;
     } else if (before > 0) {
-        partition->careful = worker->shared->settings->worker.batch_max;
+        partition->careful = worker->rules->settings->worker.batch_max;
     }
     return true;
 }
@@ -238,9 +238,10 @@ static bool have_producer(struct acd_worker *worker)
     return worker->producer != NULL;
 }
 
-/* One turn: everything it allocates is the arena's, and is gone after it. */
+/* One turn: everything it allocates is the arena's, and is gone after it. One turn, one set of rules. */
 static void turn(struct acd_worker *worker)
 {
+    worker->rules = acd_rulebook_take(&worker->shared->rules, worker->rules);
     if (!gather(worker)) {
         if (acd_consumer_epoch(worker->consumer) != worker->epoch)
             acd_assign_take(worker);
@@ -305,6 +306,7 @@ static void *run(void *context)
 static void free_worker(struct acd_worker *worker)
 {
     acd_recovery_end(&worker->recovery);
+    acd_rulebook_give_back(&worker->shared->rules, worker->rules);
     acd_assign_free(worker);
     acd_consumer_close(worker->consumer);
     acd_producer_close(worker->producer);

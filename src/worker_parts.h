@@ -79,8 +79,9 @@ struct partition {
 
 struct acd_worker {
     struct acd_shared *shared;
-    char name[400];              /* the transactional id */
-    char token[ACD_NONCE_BYTES]; /* tells this run of the worker from any other */
+    const struct acd_rules *rules; /* those of this turn of the loop */
+    char name[400];                /* the transactional id */
+    char token[ACD_NONCE_BYTES];   /* tells this run of the worker from any other */
     pthread_t thread;
 
     struct acd_consumer *consumer;

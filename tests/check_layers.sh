@@ -66,7 +66,7 @@ layer_of() {
     export) echo export ;;
     settings | secret | finding | log | metrics | service | clock | slot | nonce) echo ops ;;
     recovery) echo recovery ;;
-    worker | daemon) echo top ;;
+    rules | worker | daemon) echo top ;;
     *) echo unknown ;;
     esac
 }

@@ -18,9 +18,10 @@
 /* Blocks the signals that acd_daemon_run waits for; to be called before any thread is started. */
 void acd_daemon_prepare(void);
 
-/* Serves until SIGTERM or SIGINT, and returns the exit code. `embedded`: the brokers are librdkafka's mock
- * cluster, and stdout is told when commands are served. */
-int acd_daemon_run(const struct acd_settings *settings, bool embedded);
+/* Serves until SIGTERM or SIGINT, and returns the exit code. SIGHUP: the settings are read again from `file`
+ * (NULL: none) and the environment. `embedded`: the brokers are librdkafka's mock cluster, stdout is told
+ * when commands are served, and nothing is read again. */
+int acd_daemon_run(const struct acd_settings *settings, const char *file, bool embedded);
 
 /* Looks at Kafka and Redis as the daemon would find them, writes what it finds to `out`, one line each, and
  * returns the exit code that the worst of it gives. Changes nothing. */

@@ -19,6 +19,9 @@ bool acd_log_format_parse(const char *text, enum acd_log_format *out);
 /* To be called before threads start. Without it: info, text. */
 void acd_log_setup(enum acd_log_level level, enum acd_log_format format);
 
+/* Changes the level. From any thread. */
+void acd_log_level(enum acd_log_level level);
+
 void acd_log(enum acd_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,7 +1,7 @@
 /* settings.h: the settings, ONE table (src/ops/settings.c) for parsing, defaults, --print-config and docs.
  *
- * The struct owns its strings; free it with acd_settings_free. It is filled before any thread starts and
- * not changed after.
+ * The struct owns its strings; free it with acd_settings_free. Once it is filled it is not changed; a reload
+ * makes another one (rules.h).
  */
 #ifndef ACCOUNTD_SETTINGS_H
 #define ACCOUNTD_SETTINGS_H
@@ -62,6 +62,12 @@ int acd_settings_default(struct acd_settings *settings);
  * 0, or -1 when there was one; the settings are then not to be used but must be freed. */
 int acd_settings_read(struct acd_settings *settings, const char *file, char *const *environment,
                       FILE *errors);
+
+/* Prepares settings that were read anew to follow the present ones: what can be changed only by a restart
+ * gets the present value back. `changed` is told of each setting that differs, and whether it is `live`.
+ * Returns 0, or -1 without memory. */
+int acd_settings_follow(struct acd_settings *next, const struct acd_settings *present,
+                        void (*changed)(void *context, const char *path, bool live), void *context);
 
 /* Writes all settings as a file that acd_settings_read takes. */
 void acd_settings_print(const struct acd_settings *settings, FILE *out);

@@ -1,7 +1,7 @@
 /* worker.h: one worker thread: consumer, transactional producer, Redis connection, and the loop that joins
  * them.
  *
- * Workers share nothing but what never changes and the directory of topics.
+ * Workers share nothing but what never changes, the book of rules and the directory of topics.
  */
 #ifndef ACCOUNTD_WORKER_H
 #define ACCOUNTD_WORKER_H
@@ -9,18 +9,16 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "accountd/command.h"
-#include "accountd/routing.h"
+#include "accountd/rules.h"
 #include "accountd/settings.h"
 #include "accountd/topics.h"
 
 /* What all workers are given; outlives them. */
 struct acd_shared {
-    const struct acd_settings *settings;
+    const struct acd_settings *settings; /* of the start: what no reload changes is read here */
+    struct acd_rulebook rules;
     struct acd_own_topics own;
     struct acd_topics *topics;
-    const struct acd_router *router;
-    struct acd_policy policy;
     bool embedded;    /* the Kafka is librdkafka's mock cluster */
     atomic_bool stop; /* set once: workers finish their batch and end */
 };

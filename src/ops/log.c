@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ static const char *const format_names[] = {"text", "json"};
 /* syslog(3)'s numbers of these levels. */
 static const int priorities[] = {3, 4, 6, 7};
 
-static enum acd_log_level threshold = ACD_LOG_INFO;
+static atomic_int threshold = ACD_LOG_INFO;
 static enum acd_log_format log_format = ACD_LOG_TEXT;
 
 static bool find_name(const char *const *names, size_t count, const char *text, size_t *out)
@@ -59,8 +60,13 @@ bool acd_log_format_parse(const char *text, enum acd_log_format *out)
 
 void acd_log_setup(enum acd_log_level level, enum acd_log_format format)
 {
-    threshold = level;
+    atomic_store(&threshold, (int)level);
     log_format = format;
+}
+
+void acd_log_level(enum acd_log_level level)
+{
+    atomic_store(&threshold, (int)level);
 }
 
 /* $JOURNAL_STREAM names the device and inode of the stream that systemd made; a child whose stderr was
@@ -152,7 +158,7 @@ void acd_log(enum acd_log_level level, const char *format, ...)
     int text_len;
     va_list args;
 
-    if (level > threshold)
+    if ((int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
         return;
     va_start(args, format);
     text_len = vsnprintf(text, sizeof(text), format, args);

@@ -10,6 +10,10 @@
 #define STRING(member) ACD_SETTING_STRING, offsetof(struct acd_settings, member)
 #define LIST(member)   ACD_SETTING_LIST, offsetof(struct acd_settings, member), NULL, 0
 
+/* Whether a reload changes it. */
+#define LIVE  true
+#define FIXED false
+
 /* Bytes of a topic's name, by Kafka; the group's id has the same. */
 #define NAME_MAX_BYTES 249
 /* Bytes of a socket's path with its NUL, by the kernel. */
@@ -19,52 +23,52 @@
 /* clang-format off */
 const struct acd_setting acd_setting_table[ACD_SETTING_COUNT] = {
     {"kafka", "brokers", STRING(kafka.brokers), "127.0.0.1:9092", 0, 1, TEXT_MAX_BYTES, acd_check_brokers,
-     "where to find the cluster: HOST:PORT, more of them separated by commas"},
+     FIXED, "where to find the cluster: HOST:PORT, more of them separated by commas"},
     {"kafka", "group", STRING(kafka.group), "accountd", 0, 1, NAME_MAX_BYTES, acd_check_group,
-     "consumer group; daemons of one group share the partitions"},
+     FIXED, "consumer group; daemons of one group share the partitions"},
     {"kafka", "commands", STRING(kafka.commands), "account.commands", 0, 1, NAME_MAX_BYTES, acd_check_topic,
-     "topic that is read; not compacted"},
+     FIXED, "topic that is read; not compacted"},
     {"kafka", "replies", STRING(kafka.replies), "account.replies", 0, 1, NAME_MAX_BYTES, acd_check_topic,
-     "topic of replies to commands that name no other"},
+     FIXED, "topic of replies to commands that name no other"},
     {"kafka", "exports", STRING(kafka.exports), "account.exports", 0, 1, NAME_MAX_BYTES, acd_check_topic,
-     "topic of exported files"},
+     FIXED, "topic of exported files"},
     {"kafka", "changelog", STRING(kafka.changelog), "account.changelog", 0, 1, NAME_MAX_BYTES, acd_check_topic,
-     "topic of changes; compacted, with as many partitions as the commands"},
+     FIXED, "topic of changes; compacted, with as many partitions as the commands"},
     {"kafka", "dead_letters", STRING(kafka.dead_letters), "account.dead-letters", 0, 1, NAME_MAX_BYTES,
-     acd_check_topic, "topic of commands that could not be decoded"},
+     acd_check_topic, FIXED, "topic of commands that could not be decoded"},
     {"kafka", "reply_topics", LIST(kafka.reply_topics), 1, 512, acd_check_reply_topic,
-     "other topics that commands may name for their replies: names, or \"^regex$\" (POSIX extended)"},
+     LIVE, "other topics that commands may name for their replies: names, or \"^regex$\" (POSIX extended)"},
     {"kafka", "properties", LIST(kafka.properties), 1, TEXT_MAX_BYTES, acd_check_property,
-     "librdkafka's, as \"security.protocol=ssl\"; a secret is named by its file, as \"sasl.password_file=/path\""},
+     FIXED, "librdkafka's, as \"security.protocol=ssl\"; a secret is named by its file, as \"sasl.password_file=/path\""},
 
-    {"redis", "host", STRING(redis.host), "127.0.0.1", 0, 1, 255, NULL, "name or address"},
-    {"redis", "port", INT(redis.port), 6379, 1, 65535, NULL, "TCP port"},
+    {"redis", "host", STRING(redis.host), "127.0.0.1", 0, 1, 255, NULL, FIXED, "name or address"},
+    {"redis", "port", INT(redis.port), 6379, 1, 65535, NULL, FIXED, "TCP port"},
     {"redis", "socket", STRING(redis.socket), "", 0, 0, SOCKET_MAX_BYTES, acd_check_socket,
-     "path of a Unix socket, used instead of host and port when it is set"},
-    {"redis", "username", STRING(redis.username), "", 0, 0, 255, NULL, "of the ACL; empty: the default user"},
+     FIXED, "path of a Unix socket, used instead of host and port when it is set"},
+    {"redis", "username", STRING(redis.username), "", 0, 0, 255, NULL, FIXED, "of the ACL; empty: the default user"},
     {"redis", "password_file", STRING(redis.password_file), "", 0, 0, TEXT_MAX_BYTES,
      acd_check_secret_file,
-     "file whose first line is the password: an absolute path, or the name of a systemd credential; empty: none"},
-    {"redis", "database", INT(redis.database), 0, 0, INT32_MAX, NULL, "number of the database"},
+     FIXED, "file whose first line is the password: an absolute path, or the name of a systemd credential; empty: none"},
+    {"redis", "database", INT(redis.database), 0, 0, INT32_MAX, NULL, FIXED, "number of the database"},
     {"redis", "key_prefix", STRING(redis.key_prefix), "", 0, 0, 128, acd_check_key_prefix,
-     "stands before every key"},
+     FIXED, "stands before every key"},
 
     {"worker", "threads", INT(worker.threads), 2, 1, 64, NULL,
-     "workers, each with connections of its own; more than partitions are of no use"},
+     FIXED, "workers, each with connections of its own; more than partitions are of no use"},
     {"worker", "batch_max", INT(worker.batch_max), 2000, 1, 100000, NULL,
-     "commands that are decided and written together, at most"},
+     LIVE, "commands that are decided and written together, at most"},
 
-    {"", "apps", LIST(apps), 1, 32, acd_check_app, "apps that are served; none: all"},
+    {"", "apps", LIST(apps), 1, 32, acd_check_app, LIVE, "apps that are served; none: all"},
 
-    {"limits", "admins_per_app", INT(limits.admins_per_app), 10, 0, 100000, NULL, "admins that an app may have"},
+    {"limits", "admins_per_app", INT(limits.admins_per_app), 10, 0, 100000, NULL, LIVE, "admins that an app may have"},
     {"limits", "command_bytes", INT(limits.command_bytes), 1048576, 64, 16777216, NULL,
-     "longer commands are refused as malformed"},
+     LIVE, "longer commands are refused as malformed"},
 
     {"http", "listen", STRING(http.listen), "127.0.0.1:9464", 0, 1, 64, acd_check_listen,
-     "ADDRESS:PORT of /metrics, /livez, /readyz and /version"},
+     FIXED, "ADDRESS:PORT of /metrics, /livez, /readyz and /version"},
 
-    {"log", "level", STRING(log.level), "info", 0, 1, 16, acd_check_level, "error, warning, info or debug"},
-    {"log", "format", STRING(log.format), "text", 0, 1, 16, acd_check_format, "text or json"},
+    {"log", "level", STRING(log.level), "info", 0, 1, 16, acd_check_level, LIVE, "error, warning, info or debug"},
+    {"log", "format", STRING(log.format), "text", 0, 1, 16, acd_check_format, FIXED, "text or json"},
 };
 /* clang-format on */
 

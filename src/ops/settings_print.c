@@ -38,6 +38,8 @@ static void print_setting(const struct acd_setting *setting, const struct acd_se
     fprintf(out, "%s# %s", indent, setting->help);
     if (setting->kind == ACD_SETTING_INT)
         fprintf(out, "; %lld to %lld", (long long)setting->min, (long long)setting->max);
+    if (setting->live)
+        fputs(" [reload]", out);
     fprintf(out, "\n%s%s = ", indent, setting->name);
     switch (setting->kind) {
     case ACD_SETTING_INT:
@@ -59,7 +61,7 @@ void acd_settings_print(const struct acd_settings *settings, FILE *out)
 
     fputs(
         "# accountd's settings. What a file leaves out has its default; what it names and accountd does not\n"
-        "# know stops the start.\n",
+        "# know stops the start. SIGHUP changes what is marked [reload]; the others need a restart.\n",
         out);
     for (size_t i = 0; i < ACD_SETTING_COUNT; i++) {
         const struct acd_setting *setting = &acd_setting_table[i];

@@ -21,6 +21,7 @@ struct acd_setting {
     int64_t min;              /* of an int's value, of a string's length in bytes */
     int64_t max;              /* … of a list's items too */
     acd_setting_check *check; /* of a string, and of each item of a list; may be NULL */
+    bool live;                /* a reload changes it; the others need a restart */
     const char *help;         /* one line */
 };
 

@@ -87,7 +87,8 @@ static bool prepare(struct process *process, struct acd_shared *shared)
     char error[256];
 
     shared->settings = settings;
-    shared->policy.admins_per_app = settings->limits.admins_per_app;
+    acd_rulebook_init(&shared->rules);
+    acd_rulebook_put(&shared->rules, acd_rules_new(settings));
     shared->topics = acd_topics_open(settings, error, sizeof(error));
     while (acd_topics_check(shared->topics, false, &shared->own, error, sizeof(error)) != ACD_CHECK_OK) {
         sim_sleep(LOOK_US);
@@ -100,9 +101,9 @@ static bool prepare(struct process *process, struct acd_shared *shared)
 static void serve(struct process *process, struct acd_shared *shared)
 {
     struct acd_worker *workers[WORKERS_MAX];
-    struct acd_router *router = acd_router_new(settings, &shared->own, shared->topics);
 
-    shared->router = router;
+    if (acd_rules_route(shared->rules.present, &shared->own, shared->topics))
+        sim_fail("no memory");
     for (uint32_t i = 0; i < process->worker_count; i++) {
         workers[i] = acd_worker_start(shared, claim_slot(process));
         if (!workers[i])
@@ -112,7 +113,6 @@ static void serve(struct process *process, struct acd_shared *shared)
         sim_sleep(60 * SECOND);
     for (uint32_t i = 0; i < process->worker_count; i++)
         acd_worker_join(workers[i]);
-    acd_router_free(router);
 }
 
 static void run_main(void *context)
@@ -122,6 +122,7 @@ static void run_main(void *context)
 
     if (prepare(process, shared))
         serve(process, shared);
+    acd_rulebook_destroy(&shared->rules);
     acd_topics_close(shared->topics);
     sim_say("ends");
     process->life->alive = false;

@@ -33,7 +33,8 @@ class Daemon:
         self.listen = f"127.0.0.1:{free_port()}"
         self.config = self.directory / f"{name}.conf"
         self.errors = self.directory / f"{name}.stderr"
-        self.config.write_text(libconfig({**settings, "http": {"listen": self.listen}}))
+        self.settings = {**settings, "http": {"listen": self.listen}}
+        self.config.write_text(libconfig(self.settings))
         self.process = None
 
     def start(self, ready=True):

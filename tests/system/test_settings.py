@@ -1,8 +1,17 @@
 """What operators do with settings: look at them and at the servers, give them by the environment, change them
 while accountd runs, and let it make its topics."""
 
-from servers import free_port
-from test_exits import CONFIG, OK, USAGE, assert_ends, run
+import contextlib
+import signal
+import socket
+import time
+
+import pytest
+
+from daemon import libconfig
+from generator import SMALL, Load, answered
+from servers import free_port, wait_for
+from test_exits import CONFIG, CREATE, OK, USAGE, assert_ends, run
 
 UNAVAILABLE, NOPERM = 69, 77
 
@@ -127,3 +136,136 @@ def test_secrets_are_not_printed(tmp_path):
     file.write_text('kafka: { properties = [ "sasl.password=hush" ]; };')
     said = assert_ends(CONFIG, "accountd", "--print-config", "-c", file)
     assert "hush" not in said and "sasl.password_file=/path" in said
+
+
+# ---- SIGHUP
+
+
+def set_settings(daemon, **changes):
+    """Writes the daemon's file anew with some settings changed."""
+    settings = {**daemon.settings}
+    for group, content in changes.items():
+        settings[group] = {**settings.get(group, {}), **content} if isinstance(content, dict) else content
+    daemon.config.write_text(libconfig(settings))
+
+
+def reload(daemon, says="settings: reloaded"):
+    """Returns what the log says of the reload."""
+    before = daemon.errors.stat().st_size
+    daemon.send(signal.SIGHUP)
+
+    def said():
+        assert daemon.running(), daemon.log()
+        with open(daemon.errors, errors="replace") as log:
+            log.seek(before)
+            text = log.read()
+        return says in text and text.endswith("\n") and text
+
+    return wait_for(lambda: f"{says}\n{daemon.log()}", said)
+
+
+@pytest.fixture
+def heard(tmp_path, monkeypatch):
+    """In systemd's place: returns the messages that came so far."""
+    path = tmp_path / "notify"
+    messages = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(path))
+        listener.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(path))
+
+        def listen():
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    messages.append(listener.recv(4096).decode())
+            return messages
+
+        yield listen
+
+
+def test_reload(world, heard):
+    """Limits, apps, reply topics and the log's level change, and all of them are in force when READY comes."""
+    here = world(extra_topics=[("late.replies", 1)], settings={"limits": {"admins_per_app": 1}})
+    daemon = here.daemons[0]
+    late = {"headers": [("kafka_replyTopic", b"late.replies")]}
+    here.send({**CREATE, "account": "a", "type": "admin"}, {**CREATE, "account": "b", "type": "admin"})
+    assert here.ask({**CREATE, "account": "c"}, **late).code == "reply_topic_forbidden"
+
+    set_settings(
+        daemon,
+        limits={"admins_per_app": 2, "command_bytes": 200},
+        apps=["demo"],
+        log={"level": "debug"},
+        kafka={"reply_topics": ["late.replies"]},
+        worker={"batch_max": 50, "threads": 1},
+    )
+    heard()
+    start = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+    said = reload(daemon, "need a restart")
+    changed = "kafka.reply_topics, worker.batch_max, apps, limits.admins_per_app, limits.command_bytes, log.level"
+    assert f"settings: reloaded; changed: {changed}\n" in said
+    assert "these need a restart, and stay as they were: worker.threads\n" in said
+    told = wait_for(heard, lambda: heard()[-1] == "READY=1" and heard())
+    [reloading] = [text for text in told if text.startswith("RELOADING=1\nMONOTONIC_USEC=")]
+    assert start <= int(reloading.split("=")[-1]) <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+
+    here.model.admins_per_app, here.model.command_bytes, here.model.allowed_apps = 2, 200, ["demo"]
+    here.topics.allowed.append("late.replies")
+    here.send({**CREATE, "account": "b", "type": "admin"}, {**CREATE, "account": "d", "type": "admin"})
+    assert here.ask({**CREATE, "account": "c"}, **late).message.topic == "late.replies"
+    assert here.ask({**CREATE, "app": "other", "account": "c"}).code == "app_forbidden"
+    assert here.ask({**CREATE, "account": "e", "profile": {"nickname": "x" * 200}}).code == "malformed"
+    here.check_exactly_once()
+    here.check_redis()
+    daemon.stop()
+
+
+def test_a_broken_file_changes_nothing(world, heard):
+    here = world(settings={"apps": ["demo"]})
+    daemon = here.daemons[0]
+    daemon.config.write_text('apps = [ "other" ];\nlimits: { admins_per_ap = 1; };\nredis: { port = 0; };\n')
+    said = reload(daemon, "not reloaded")
+    assert f"{daemon.config}:2: unknown setting 'limits.admins_per_ap', did you mean 'admins_per_app'?" in said
+    assert f"{daemon.config}:3: redis.port must be from 1 to 65535, not 0" in said
+    daemon.config.unlink()
+    assert "cannot be read: No such file" in reload(daemon, "not reloaded")
+    wait_for(heard, lambda: heard().count("READY=1") == 3)  # that of the start is one
+    here.ask({**CREATE, "account": "a"})
+    assert here.ask({**CREATE, "app": "other", "account": "a"}).code == "app_forbidden"
+    set_settings(daemon, apps=["demo"])
+    assert "changed: nothing" in reload(daemon)
+    daemon.stop()
+
+
+def test_reload_before_the_topics_are_there(world, kafka):
+    """What is changed while accountd waits is in force when it serves."""
+    here = world(start=False)
+    daemon = here.daemon(start=False, kafka={"exports": here.name + ".later"}).start(ready=False)
+    wait_for(daemon.log, lambda: "does not exist" in daemon.log())
+    set_settings(daemon, apps=["demo"])
+    reload(daemon, "changed: apps")
+    kafka.make_topic(here.name + ".later", 2)
+    daemon.wait_ready()
+    here.model.allowed_apps = ["demo"]
+    here.ask({**CREATE, "account": "a"})
+    assert here.ask({**CREATE, "app": "other", "account": "a"}).code == "app_forbidden"
+    daemon.stop()
+
+
+def test_reloads_under_load(world, seed):
+    """As fast as they can be sent. Batches of all sizes come and go; every command is answered once."""
+    load = Load(seed, partitions=4)
+    here = world(partitions=4, settings=SMALL)
+    daemon = here.daemons[0]
+    load.post(here, 1500)
+    reloads = 0
+    while answered(here) < len(here.posted):
+        reloads += 1
+        set_settings(daemon, worker={"batch_max": 1 + reloads * 7 % 60, "threads": 2})
+        reload(daemon)
+    assert reloads >= 3
+    for record in here.posted:
+        here.check(record, 60)
+    here.check_exactly_once()
+    here.check_redis()
+    daemon.stop()

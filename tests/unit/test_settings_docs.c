@@ -61,6 +61,8 @@ static void print_kind(const struct acd_setting *setting, FILE *out)
         fprintf(out, "string; default \"%s\"", setting->text);
     if (setting->kind == ACD_SETTING_LIST)
         fputs("list of strings; default []", out);
+    if (setting->live)
+        fputs("; reload", out);
 }
 
 /* One entry: path, kind, range and default, what it means. */
