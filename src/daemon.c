@@ -135,14 +135,28 @@ static bool is_ready(void *context, char *reasons, int size)
     return ready;
 }
 
+/* Looks at the topics, after making those that are missing if that is wanted. */
+static enum acd_check check_topics(struct daemon *daemon, char *error, size_t error_bytes)
+{
+    struct acd_findings made = {0};
+
+    if (daemon->settings->topics.create && !daemon->shared.embedded)
+        acd_topics_create(daemon->shared.topics, &made);
+    if (made.worst > ACD_FOUND_WARNING) {
+        snprintf(error, error_bytes, "%s", made.first);
+        return made.worst == ACD_FOUND_WRONG ? ACD_CHECK_REFUSE : ACD_CHECK_WAIT;
+    }
+    return acd_topics_check(daemon->shared.topics, daemon->shared.embedded, &daemon->shared.own, error,
+                            error_bytes);
+}
+
 /* Waits until the topics are there. Returns 0, an exit code, or -1 when asked to stop. */
 static int wait_for_topics(struct daemon *daemon, const sigset_t *signals)
 {
     char error[512] = "";
     enum acd_check check;
 
-    while ((check = acd_topics_check(daemon->shared.topics, daemon->shared.embedded, &daemon->shared.own,
-                                     error, sizeof(error))) != ACD_CHECK_OK) {
+    while ((check = check_topics(daemon, error, sizeof(error))) != ACD_CHECK_OK) {
         if (check == ACD_CHECK_REFUSE) {
             acd_log(ACD_LOG_ERROR, "%s", error);
             return ACD_EXIT_CONFIG;

@@ -1,14 +1,17 @@
-/* --check-config --connect: the servers as the daemon would find them. */
+/* --check-config --connect and --create-topics: the servers as the daemon would find them, and find them
+ * then. */
 #include "accountd/daemon.h"
 #include "accountd/store.h"
 #include "accountd/topics.h"
 
-static void examine_kafka(const struct acd_settings *settings, struct acd_findings *findings)
+static void examine_kafka(const struct acd_settings *settings, bool create, struct acd_findings *findings)
 {
     char error[256] = "no memory";
     struct acd_own_topics own = {0};
     struct acd_topics *topics = acd_topics_open(settings, error, sizeof(error));
 
+    if (topics && create)
+        acd_topics_create(topics, findings);
     if (topics)
         acd_topics_examine(topics, false, &own, findings);
     else
@@ -28,13 +31,27 @@ static void examine_redis(const struct acd_settings *settings, struct acd_findin
     acd_arena_free(&arena);
 }
 
-int acd_daemon_examine(const struct acd_settings *settings, FILE *out)
+static int code_of(const struct acd_findings *findings)
 {
     static const int codes[] = {ACD_EXIT_OK,     ACD_EXIT_OK,     ACD_EXIT_UNAVAILABLE,
                                 ACD_EXIT_CONFIG, ACD_EXIT_NOPERM, ACD_EXIT_CONFIG};
+
+    return codes[findings->worst];
+}
+
+int acd_daemon_examine(const struct acd_settings *settings, FILE *out)
+{
     struct acd_findings findings = {.out = out};
 
-    examine_kafka(settings, &findings);
+    examine_kafka(settings, false, &findings);
     examine_redis(settings, &findings);
-    return codes[findings.worst];
+    return code_of(&findings);
+}
+
+int acd_daemon_create_topics(const struct acd_settings *settings, FILE *out)
+{
+    struct acd_findings findings = {.out = out};
+
+    examine_kafka(settings, true, &findings);
+    return code_of(&findings);
 }

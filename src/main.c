@@ -11,19 +11,20 @@
 #include "accountd/log.h"
 #include "accountd/settings.h"
 
-static const char usage[] =
-    "Usage: accountd [-c FILE] [--check-config [--connect] | --print-config | --embedded]\n"
-    "Applies account commands from Kafka to Redis: each once, each with one reply.\n"
-    "\n"
-    "  -c, --config FILE   the settings; without it every setting has its default\n"
-    "      --check-config  check the settings and end\n"
-    "      --connect       … and what they are about: Kafka, the topics, Redis\n"
-    "      --print-config  print all settings and end\n"
-    "      --embedded      for development: bring a Kafka and a Redis of its own\n"
-    "      --version       print the version and end\n"
-    "  -h, --help          print this and end\n";
+static const char usage[] = "Usage: accountd [-c FILE] [--check-config [--connect] | --print-config |\n"
+                            "                          --create-topics | --embedded]\n"
+                            "Applies account commands from Kafka to Redis: each once, each with one reply.\n"
+                            "\n"
+                            "  -c, --config FILE   the settings; without it every setting has its default\n"
+                            "      --check-config  check the settings and end\n"
+                            "      --connect       … and what they are about: Kafka, the topics, Redis\n"
+                            "      --create-topics make the topics that are missing and end\n"
+                            "      --print-config  print all settings and end\n"
+                            "      --embedded      for development: bring a Kafka and a Redis of its own\n"
+                            "      --version       print the version and end\n"
+                            "  -h, --help          print this and end\n";
 
-enum action { SERVE, CHECK_CONFIG, PRINT_CONFIG, EMBEDDED };
+enum action { SERVE, CHECK_CONFIG, PRINT_CONFIG, CREATE_TOPICS, EMBEDDED };
 
 struct options {
     const char *config; /* NULL: defaults */
@@ -39,11 +40,15 @@ static void fatal(int code, const char *message)
 
 static struct options parse_options(int argc, char **argv)
 {
-    static const struct option known[] = {
-        {"config", required_argument, NULL, 'c'},  {"check-config", no_argument, NULL, CHECK_CONFIG},
-        {"connect", no_argument, NULL, 'C'},       {"print-config", no_argument, NULL, PRINT_CONFIG},
-        {"embedded", no_argument, NULL, EMBEDDED}, {"version", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+    static const struct option known[] = {{"config", required_argument, NULL, 'c'},
+                                          {"check-config", no_argument, NULL, CHECK_CONFIG},
+                                          {"connect", no_argument, NULL, 'C'},
+                                          {"print-config", no_argument, NULL, PRINT_CONFIG},
+                                          {"create-topics", no_argument, NULL, CREATE_TOPICS},
+                                          {"embedded", no_argument, NULL, EMBEDDED},
+                                          {"version", no_argument, NULL, 'v'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
     struct options options = {.action = SERVE};
     int option;
 
@@ -54,6 +59,7 @@ static struct options parse_options(int argc, char **argv)
             break;
         case CHECK_CONFIG:
         case PRINT_CONFIG:
+        case CREATE_TOPICS:
         case EMBEDDED:
             options.action = (enum action)option;
             break;
@@ -154,11 +160,14 @@ int main(int argc, char **argv)
         acd_settings_print(&settings, stdout);
         break;
     case CHECK_CONFIG:
-        if (options.connect) {
-            /* What librdkafka says of connections on its way is in the findings. */
-            acd_log_setup(ACD_LOG_ERROR, ACD_LOG_TEXT);
+        /* What librdkafka says of connections on its way is in the findings. */
+        acd_log_level(ACD_LOG_ERROR);
+        if (options.connect)
             code = acd_daemon_examine(&settings, stdout);
-        }
+        break;
+    case CREATE_TOPICS:
+        acd_log_level(ACD_LOG_ERROR);
+        code = acd_daemon_create_topics(&settings, stdout);
         break;
     case EMBEDDED:
         code = serve_embedded(&settings);

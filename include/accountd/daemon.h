@@ -11,7 +11,7 @@
 #define ACD_EXIT_OK          0
 #define ACD_EXIT_FAILED      1
 #define ACD_EXIT_USAGE       64
-#define ACD_EXIT_UNAVAILABLE 69 /* --check-config --connect: a server does not answer */
+#define ACD_EXIT_UNAVAILABLE 69 /* a look at the servers: one does not answer */
 #define ACD_EXIT_NOPERM      77 /* … a right is missing */
 #define ACD_EXIT_CONFIG      78
 
@@ -26,5 +26,8 @@ int acd_daemon_run(const struct acd_settings *settings, const char *file, bool e
 /* Looks at Kafka and Redis as the daemon would find them, writes what it finds to `out`, one line each, and
  * returns the exit code that the worst of it gives. Changes nothing. */
 int acd_daemon_examine(const struct acd_settings *settings, FILE *out);
+
+/* Makes the topics that are missing, looks at all of them, and tells it in the same way. */
+int acd_daemon_create_topics(const struct acd_settings *settings, FILE *out);
 
 #endif

@@ -37,6 +37,11 @@ struct acd_settings {
         char *key_prefix;
     } redis;
     struct {
+        bool create; /* those that are missing, at the start */
+        int64_t partitions;
+        int64_t replication_factor; /* 0: the broker's default */
+    } topics;
+    struct {
         int64_t threads;
         int64_t batch_max; /* commands */
     } worker;

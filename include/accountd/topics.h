@@ -33,6 +33,10 @@ int32_t acd_topics_partitions(struct acd_topics *topics, struct acd_slice name);
 int acd_topics_grow(struct acd_topics *topics, const char *name, int32_t count, char *error,
                     size_t error_bytes) __attribute__((warn_unused_result));
 
+/* Makes the own topics that are missing: the changelog compacted, and all with as many partitions as the
+ * commands. One that is there stays as it is. Tells what was made, and what could not be. */
+void acd_topics_create(struct acd_topics *topics, struct acd_findings *findings);
+
 /* What is known of accountd's own topics. */
 struct acd_own_topics {
     char cluster[64]; /* the cluster's id */

@@ -160,7 +160,8 @@ static void examine(struct acd_topics *topics, bool embedded, struct acd_own_top
         all &= *own[i].partitions > 0;
         if (*own[i].partitions == 0)
             acd_finding_add(
-                findings, ACD_FOUND_MISSING, "topic %s does not exist: create it%s", own[i].name,
+                findings, ACD_FOUND_MISSING,
+                "topic %s does not exist: create it%s, or run accountd --create-topics", own[i].name,
                 i == CHANGELOG ? " with cleanup.policy=compact and as many partitions as the commands" : "");
         else
             acd_finding_add(findings, ACD_FOUND_OK, "topic %s: %d partitions", own[i].name,

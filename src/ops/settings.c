@@ -6,6 +6,7 @@
 
 #include "settings_table.h"
 
+#define BOOL(member)   ACD_SETTING_BOOL, offsetof(struct acd_settings, member), NULL
 #define INT(member)    ACD_SETTING_INT, offsetof(struct acd_settings, member), NULL
 #define STRING(member) ACD_SETTING_STRING, offsetof(struct acd_settings, member)
 #define LIST(member)   ACD_SETTING_LIST, offsetof(struct acd_settings, member), NULL, 0
@@ -40,6 +41,13 @@ const struct acd_setting acd_setting_table[ACD_SETTING_COUNT] = {
      LIVE, "other topics that commands may name for their replies: names, or \"^regex$\" (POSIX extended)"},
     {"kafka", "properties", LIST(kafka.properties), 1, TEXT_MAX_BYTES, acd_check_property,
      FIXED, "librdkafka's, as \"security.protocol=ssl\"; a secret is named by its file, as \"sasl.password_file=/path\""},
+
+    {"topics", "create", BOOL(topics.create), false, 0, 1, NULL, FIXED,
+     "whether accountd makes the topics that are missing when it starts"},
+    {"topics", "partitions", INT(topics.partitions), 8, 1, 4096, NULL, FIXED,
+     "of the commands, when accountd makes them; the other topics get as many as they have"},
+    {"topics", "replication_factor", INT(topics.replication_factor), 0, 0, 100, NULL, FIXED,
+     "of the topics that accountd makes; 0: the brokers' default"},
 
     {"redis", "host", STRING(redis.host), "127.0.0.1", 0, 1, 255, NULL, FIXED, "name or address"},
     {"redis", "port", INT(redis.port), 6379, 1, 65535, NULL, FIXED, "TCP port"},
@@ -76,6 +84,8 @@ static int set_default(const struct acd_setting *setting, struct acd_settings *s
 {
     void *place = acd_setting_place(setting, settings);
 
+    if (setting->kind == ACD_SETTING_BOOL)
+        *(bool *)place = setting->number != 0;
     if (setting->kind == ACD_SETTING_INT)
         *(int64_t *)place = setting->number;
     if (setting->kind == ACD_SETTING_STRING)

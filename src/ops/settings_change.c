@@ -15,6 +15,8 @@ static bool same_strings(const struct acd_strings *a, const struct acd_strings *
 
 static bool same(const struct acd_setting *setting, const void *a, const void *b)
 {
+    if (setting->kind == ACD_SETTING_BOOL)
+        return *(const bool *)a == *(const bool *)b;
     if (setting->kind == ACD_SETTING_INT)
         return *(const int64_t *)a == *(const int64_t *)b;
     if (setting->kind == ACD_SETTING_STRING)
@@ -43,6 +45,10 @@ static int copy(const struct acd_setting *setting, void *to, const void *from)
 
     if (setting->kind == ACD_SETTING_LIST)
         return copy_strings(to, from);
+    if (setting->kind == ACD_SETTING_BOOL) {
+        *(bool *)to = *(const bool *)from;
+        return 0;
+    }
     if (setting->kind == ACD_SETTING_INT) {
         *(int64_t *)to = *(const int64_t *)from;
         return 0;

@@ -32,6 +32,18 @@ static const struct acd_setting *find(const char *variable)
     return NULL;
 }
 
+static void take_bool(struct acd_reading *reading, const struct acd_setting *setting, struct acd_place place,
+                      const char *text)
+{
+    char path[ACD_SETTING_PATH_BYTES];
+
+    if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0)
+        acd_reading_bool(reading, setting, place, text[0] == 't');
+    else
+        acd_reading_complain(reading, place, "%s must be true or false, not '%.40s'",
+                             acd_setting_path(setting, path, sizeof(path)), text);
+}
+
 static void take_int(struct acd_reading *reading, const struct acd_setting *setting, struct acd_place place,
                      const char *text)
 {
@@ -140,6 +152,8 @@ static void take(struct acd_reading *reading, const char *entry)
     setting = find(variable);
     if (!setting && !is_service_link(variable))
         complain_unknown(reading, place, variable);
+    if (setting && setting->kind == ACD_SETTING_BOOL)
+        take_bool(reading, setting, place, text);
     if (setting && setting->kind == ACD_SETTING_INT)
         take_int(reading, setting, place, text);
     if (setting && setting->kind == ACD_SETTING_STRING)

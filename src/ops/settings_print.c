@@ -42,6 +42,9 @@ static void print_setting(const struct acd_setting *setting, const struct acd_se
         fputs(" [reload]", out);
     fprintf(out, "\n%s%s = ", indent, setting->name);
     switch (setting->kind) {
+    case ACD_SETTING_BOOL:
+        fputs(*(const bool *)place ? "true" : "false", out);
+        break;
     case ACD_SETTING_INT:
         fprintf(out, "%lld", (long long)*(const int64_t *)(const void *)place);
         break;

@@ -45,6 +45,16 @@ static const char *type_text(const config_setting_t *at)
     }
 }
 
+static void take_bool(const struct source *source, const struct acd_setting *setting,
+                      const config_setting_t *at, const char *path)
+{
+    if (config_setting_type(at) == CONFIG_TYPE_BOOL)
+        acd_reading_bool(source->reading, setting, place_of(source, at), config_setting_get_bool(at));
+    else
+        acd_reading_complain(source->reading, place_of(source, at), "%s must be true or false, not %s", path,
+                             type_text(at));
+}
+
 static void take_int(const struct source *source, const struct acd_setting *setting,
                      const config_setting_t *at, const char *path)
 {
@@ -97,6 +107,8 @@ static void take(const struct source *source, const struct acd_setting *setting,
     char path[ACD_SETTING_PATH_BYTES];
 
     acd_setting_path(setting, path, sizeof(path));
+    if (setting->kind == ACD_SETTING_BOOL)
+        take_bool(source, setting, at, path);
     if (setting->kind == ACD_SETTING_INT)
         take_int(source, setting, at, path);
     if (setting->kind == ACD_SETTING_STRING)

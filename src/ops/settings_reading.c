@@ -30,6 +30,13 @@ static void note(struct acd_reading *reading, const struct acd_setting *setting,
     acd_setting_path(setting, path, path_bytes);
 }
 
+void acd_reading_bool(struct acd_reading *reading, const struct acd_setting *setting, struct acd_place place,
+                      bool value)
+{
+    reading->places[setting - acd_setting_table] = place;
+    *(bool *)acd_setting_place(setting, reading->settings) = value;
+}
+
 void acd_reading_int(struct acd_reading *reading, const struct acd_setting *setting, struct acd_place place,
                      long long value)
 {

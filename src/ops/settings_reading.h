@@ -23,6 +23,8 @@ void acd_reading_complain(struct acd_reading *reading, struct acd_place place, c
     __attribute__((format(printf, 3, 4)));
 
 /* Each stores a value where the setting's is, or complains of it. */
+void acd_reading_bool(struct acd_reading *reading, const struct acd_setting *setting, struct acd_place place,
+                      bool value);
 void acd_reading_int(struct acd_reading *reading, const struct acd_setting *setting, struct acd_place place,
                      long long value);
 void acd_reading_string(struct acd_reading *reading, const struct acd_setting *setting,

@@ -6,7 +6,7 @@
 
 #include "accountd/settings.h"
 
-enum acd_setting_kind { ACD_SETTING_INT, ACD_SETTING_STRING, ACD_SETTING_LIST };
+enum acd_setting_kind { ACD_SETTING_BOOL, ACD_SETTING_INT, ACD_SETTING_STRING, ACD_SETTING_LIST };
 
 /* Writes what is wrong with a text, and what would be right, to `message`; returns false then. */
 typedef bool acd_setting_check(const char *text, char *message, size_t message_bytes);
@@ -15,17 +15,17 @@ struct acd_setting {
     const char *group; /* "": at the top of the file */
     const char *name;
     enum acd_setting_kind kind;
-    size_t offset;            /* in struct acd_settings: of an int64_t, a char * or a struct acd_strings */
-    const char *text;         /* default of a string; a list has none */
-    int64_t number;           /* default of an int */
-    int64_t min;              /* of an int's value, of a string's length in bytes */
-    int64_t max;              /* … of a list's items too */
+    size_t offset;    /* in struct acd_settings: of a bool, an int64_t, a char * or a struct acd_strings */
+    const char *text; /* default of a string; a list has none */
+    int64_t number;   /* default of an int or a bool */
+    int64_t min;      /* of an int's value, of a string's length in bytes */
+    int64_t max;      /* … of a list's items too */
     acd_setting_check *check; /* of a string, and of each item of a list; may be NULL */
     bool live;                /* a reload changes it; the others need a restart */
     const char *help;         /* one line */
 };
 
-#define ACD_SETTING_COUNT 24
+#define ACD_SETTING_COUNT 27
 
 extern const struct acd_setting acd_setting_table[ACD_SETTING_COUNT];
 

@@ -68,7 +68,8 @@ static void check_values(struct acd_settings *settings)
     for (size_t i = 0; i < ACD_SETTING_COUNT; i++) {
         const struct acd_setting *setting = &acd_setting_table[i];
         void *place = acd_setting_place(setting, settings);
-        int64_t value = setting->kind == ACD_SETTING_INT      ? *(int64_t *)place
+        int64_t value = setting->kind == ACD_SETTING_BOOL     ? *(bool *)place
+                        : setting->kind == ACD_SETTING_INT    ? *(int64_t *)place
                         : setting->kind == ACD_SETTING_STRING ? (int64_t)strlen(*(char **)place)
                                                               : setting->min;
 

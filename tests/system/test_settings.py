@@ -7,6 +7,7 @@ import socket
 import time
 
 import pytest
+from confluent_kafka.admin import ConfigResource
 
 from daemon import libconfig
 from generator import SMALL, Load, answered
@@ -185,7 +186,8 @@ def heard(tmp_path, monkeypatch):
 
 def test_reload(world, heard):
     """Limits, apps, reply topics and the log's level change, and all of them are in force when READY comes."""
-    here = world(extra_topics=[("late.replies", 1)], settings={"limits": {"admins_per_app": 1}})
+    settings = {"limits": {"admins_per_app": 1}, "worker": {"threads": 1}}
+    here = world(extra_topics=[("late.replies", 1)], settings=settings)
     daemon = here.daemons[0]
     late = {"headers": [("kafka_replyTopic", b"late.replies")]}
     here.send({**CREATE, "account": "a", "type": "admin"}, {**CREATE, "account": "b", "type": "admin"})
@@ -197,7 +199,7 @@ def test_reload(world, heard):
         apps=["demo"],
         log={"level": "debug"},
         kafka={"reply_topics": ["late.replies"]},
-        worker={"batch_max": 50, "threads": 1},
+        worker={"batch_max": 50, "threads": 2},
     )
     heard()
     start = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
@@ -240,7 +242,7 @@ def test_a_broken_file_changes_nothing(world, heard):
 def test_reload_before_the_topics_are_there(world, kafka):
     """What is changed while accountd waits is in force when it serves."""
     here = world(start=False)
-    daemon = here.daemon(start=False, kafka={"exports": here.name + ".later"}).start(ready=False)
+    daemon = here.daemon(start=False, kafka={"exports": here.name + ".later"}, worker={"threads": 1}).start(ready=False)
     wait_for(daemon.log, lambda: "does not exist" in daemon.log())
     set_settings(daemon, apps=["demo"])
     reload(daemon, "changed: apps")
@@ -269,3 +271,100 @@ def test_reloads_under_load(world, seed):
     here.check_exactly_once()
     here.check_redis()
     daemon.stop()
+
+
+# ---- Topics that accountd makes
+
+
+ROLES = ("commands", "replies", "exports", "changelog", "dead_letters")
+
+
+def without_topics(here, **settings):
+    """A daemon whose topics nobody has made yet."""
+    names = {role: f"{here.name}.made.{role}" for role in ROLES}
+    return here.daemon(start=False, kafka=names, **settings)
+
+
+def create_topics(daemon):
+    return run("accountd", "--create-topics", "-c", daemon.config)
+
+
+def topic_settings(kafka, name):
+    resource = ConfigResource(ConfigResource.Type.TOPIC, name)
+    found = kafka.admin.describe_configs([resource])[resource].result(15)
+    partitions = kafka.admin.list_topics(name, timeout=5).topics[name].partitions
+    return len(partitions), found["cleanup.policy"].value, int(found["max.message.bytes"].value)
+
+
+def test_create_topics(world, kafka):
+    """Once; the second time there is nothing to do; and commands are served then."""
+    here = world(start=False)
+    daemon = without_topics(here, topics={"partitions": 3}, limits={"command_bytes": 2000000})
+    code, said = create_topics(daemon)
+    assert code == OK and said.count("was made, with 3 partitions") == 5, said
+    for role in ROLES:
+        wanted = (3, "compact" if role == "changelog" else "delete", 2065536 if role == "commands" else 1048588)
+        assert topic_settings(kafka, f"{here.name}.made.{role}") == wanted, role
+    code, said = create_topics(daemon)
+    assert code == OK and "was made" not in said and said.count("3 partitions") == 5, said
+    daemon.start()
+    assert_ends(OK, "accountctl", "-c", daemon.config, "--app", "demo", "create", "a")
+    daemon.stop()
+
+
+def test_create_what_is_missing(world, kafka):
+    """What is there decides how many partitions the others get, and stays as it is."""
+    here = world(start=False)
+    daemon = without_topics(here)
+    kafka.make_topic(f"{here.name}.made.commands", 2)
+    kafka.make_topic(f"{here.name}.made.replies", 1)
+    kafka.make_topic(f"{here.name}.made.dead_letters", 1, max_message_bytes="1000")
+    code, said = create_topics(daemon)
+    assert code == CONFIG, said
+    assert [line for line in said.splitlines() if line.startswith("error: ")] == [
+        f"error: topic {here.name}.made.dead_letters takes messages of at most 1000 bytes: "
+        "set max.message.bytes to 1000000 or more"
+    ]
+    assert topic_settings(kafka, f"{here.name}.made.changelog")[:2] == (2, "compact")
+    assert topic_settings(kafka, f"{here.name}.made.replies")[0] == 1
+    daemon.start(ready=False)
+    assert daemon.process.wait(30) == CONFIG, daemon.log()
+
+
+def test_topics_are_made_at_the_start(world, kafka):
+    """By whichever of two daemons is quicker."""
+    here = world(start=False)
+    settings = {"topics": {"create": True, "partitions": 2}, "worker": {"threads": 1}}
+    both = [without_topics(here, **settings), without_topics(here, **settings)]
+    for daemon in both:
+        daemon.start(ready=False)
+    for daemon in both:
+        daemon.wait_ready()
+    assert_ends(OK, "accountctl", "-c", both[0].config, "--app", "demo", "create", "a")
+    assert topic_settings(kafka, f"{here.name}.made.changelog")[:2] == (2, "compact")
+    for daemon in both:
+        daemon.stop()
+
+
+def test_topics_that_cannot_be_made(world):
+    here = world(start=False)
+    daemon = without_topics(here, topics={"create": True, "replication_factor": 3})
+    code, said = create_topics(daemon)
+    assert code in (NOPERM, CONFIG) and "commands cannot be made: " in said and "replication factor" in said.lower(), said
+    daemon.start(ready=False)
+    wait_for(daemon.log, lambda: "cannot be made" in daemon.http("/readyz")[1])
+    daemon.stop()
+
+
+def test_a_lost_changelog_is_not_made_anew(world, kafka):
+    """An empty one would pass for whole when Redis is to be restored from it."""
+    here = world(settings={"topics": {"create": True}, "worker": {"threads": 1}})
+    daemon = here.daemons[0]
+    here.ask({**CREATE, "account": "a"})
+    daemon.stop()
+    kafka.admin.delete_topics([here.topics.changelog])[here.topics.changelog].result(15)
+    code, said = create_topics(daemon)
+    assert code == CONFIG, said
+    assert f"{here.topics.changelog} is missing, and group {here.name} has answered commands" in said
+    daemon.start(ready=False)
+    assert daemon.process.wait(30) == CONFIG, daemon.log()

@@ -69,6 +69,8 @@ static void test_mistakes(void **state)
          "a.conf:1: redis.port must be an integer from 1 to 65535, not a number with a fraction\n"},
         {"redis: { port = true; };",
          "a.conf:1: redis.port must be an integer from 1 to 65535, not a boolean\n"},
+        {"topics: { create = 1; };", "a.conf:1: topics.create must be true or false, not an integer\n"},
+        {"topics: { create = true; };", ""},
         {"redis: { port = 65536; };", "a.conf:1: redis.port must be from 1 to 65535, not 65536\n"},
         {"redis: { port = 99999999999L; };",
          "a.conf:1: redis.port must be from 1 to 65535, not 99999999999\n"},
@@ -349,6 +351,8 @@ static void test_environment(void **state)
          "ACCOUNTD_REDIS_PORT: redis.port must be an integer from 1 to 65535, not ' 6'\n"},
         {"ACCOUNTD_REDIS_PORT=99999999999999999999",
          "ACCOUNTD_REDIS_PORT: redis.port must be from 1 to 65535, not 9223372036854775807\n"},
+        {"ACCOUNTD_TOPICS_CREATE=yes",
+         "ACCOUNTD_TOPICS_CREATE: topics.create must be true or false, not 'yes'\n"},
         {"ACCOUNTD_APPS=a,b c",
          "ACCOUNTD_APPS: apps: 'b c' is no app name: 1 to 32 letters, digits, underscores and hyphens\n"},
         {"ACCOUNTD_APPS=a,", "ACCOUNTD_APPS: apps must not hold an empty string\n"},
@@ -382,9 +386,13 @@ static void test_environment(void **state)
 /* The environment's values stand over the file's, and what only the file has stays. */
 static void test_environment_over_file(void **state)
 {
-    char *const environment[] = {"ACCOUNTD_APPS=x,y",           "ACCOUNTD_WORKER_THREADS=7",
-                                 "ACCOUNTD_LOG_LEVEL=debug",    "ACCOUNTD_KAFKA_REPLY_TOPICS=[\"^r{1,2}$\"]",
-                                 "ACCOUNTD_REDIS_USERNAME=a=b", NULL};
+    char *const environment[] = {"ACCOUNTD_APPS=x,y",
+                                 "ACCOUNTD_WORKER_THREADS=7",
+                                 "ACCOUNTD_LOG_LEVEL=debug",
+                                 "ACCOUNTD_KAFKA_REPLY_TOPICS=[\"^r{1,2}$\"]",
+                                 "ACCOUNTD_REDIS_USERNAME=a=b",
+                                 "ACCOUNTD_TOPICS_CREATE=true",
+                                 NULL};
     struct acd_settings settings;
     char *errors;
     int result;
@@ -400,6 +408,7 @@ static void test_environment_over_file(void **state)
     assert_string_equal(settings.log.level, "debug");
     assert_string_equal(settings.kafka.reply_topics.items[0], "^r{1,2}$");
     assert_string_equal(settings.redis.username, "a=b");
+    assert_true(settings.topics.create);
     free(errors);
     acd_settings_free(&settings);
 }

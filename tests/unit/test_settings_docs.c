@@ -54,6 +54,8 @@ static void print_escaped(const char *text, FILE *out)
 
 static void print_kind(const struct acd_setting *setting, FILE *out)
 {
+    if (setting->kind == ACD_SETTING_BOOL)
+        fprintf(out, "true or false; default %s", setting->number ? "true" : "false");
     if (setting->kind == ACD_SETTING_INT)
         fprintf(out, "integer, %lld to %lld; default %lld", (long long)setting->min, (long long)setting->max,
                 (long long)setting->number);
