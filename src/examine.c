@@ -1,8 +1,43 @@
 /* --check-config --connect and --create-topics: the servers as the daemon would find them, and find them
  * then. */
+#include <string.h>
+
+#include "accountd/consumer.h"
 #include "accountd/daemon.h"
+#include "accountd/producer.h"
+#include "accountd/secret.h"
 #include "accountd/store.h"
 #include "accountd/topics.h"
+
+static int check_secrets(const struct acd_settings *settings, FILE *errors)
+{
+    int result = 0;
+
+    for (uint32_t i = 0; i < settings->kafka.properties.count; i++) {
+        struct acd_property property;
+        char error[512];
+
+        if (acd_property_read(settings->kafka.properties.items[i], &property, error, sizeof(error))) {
+            fprintf(errors, "kafka.properties: %s\n", error);
+            result = -1;
+        }
+        explicit_bzero(&property, sizeof(property));
+    }
+    return result;
+}
+
+int acd_daemon_check_properties(const struct acd_settings *settings, bool secrets, FILE *errors)
+{
+    char error[512] = "";
+
+    if (secrets && check_secrets(settings, errors))
+        return -1;
+    if (acd_consumer_check(settings, error, sizeof(error)) == 0 &&
+        acd_producer_check(settings, error, sizeof(error)) == 0)
+        return 0;
+    fprintf(errors, "kafka.properties: refused by librdkafka: %s\n", error);
+    return -1;
+}
 
 static void examine_kafka(const struct acd_settings *settings, bool create, struct acd_findings *findings)
 {

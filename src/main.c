@@ -99,6 +99,18 @@ static void read_settings(struct acd_settings *settings, const char *file)
     }
 }
 
+/* Systemd's credentials are there only where systemd started accountd, so a mere check does without secrets.
+ */
+static void check_properties(struct acd_settings *settings, const struct options *options)
+{
+    bool secrets = options->action != CHECK_CONFIG || options->connect;
+
+    if (acd_daemon_check_properties(settings, secrets, stderr) == 0)
+        return;
+    acd_settings_free(settings);
+    exit(ACD_EXIT_CONFIG);
+}
+
 static void set_up_log(const struct acd_settings *settings)
 {
     enum acd_log_level level = ACD_LOG_INFO;
@@ -155,6 +167,8 @@ int main(int argc, char **argv)
     read_settings(&settings, options.config);
     set_up_log(&settings);
     acd_daemon_prepare();
+    if (options.action != PRINT_CONFIG)
+        check_properties(&settings, &options);
     switch (options.action) {
     case PRINT_CONFIG:
         acd_settings_print(&settings, stdout);

@@ -46,6 +46,11 @@ enum acd_poll {
     ACD_POLL_OUT_OF_RANGE, /* the log of record->partition does not hold the offset to fetch from */
 };
 
+/* Whether librdkafka makes a consumer of the properties, which may not go together. Connects to nobody for
+ * it. Returns 0, or -1 with the reason in `error`. */
+int acd_consumer_check(const struct acd_settings *settings, char *error, size_t error_bytes)
+    __attribute__((warn_unused_result));
+
 /* Joins the group. Returns NULL with the reason in `error`. */
 struct acd_consumer *acd_consumer_open(const struct acd_settings *settings, char *error, size_t error_bytes);
 

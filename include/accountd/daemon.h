@@ -23,6 +23,10 @@ void acd_daemon_prepare(void);
  * when commands are served, and nothing is read again. */
 int acd_daemon_run(const struct acd_settings *settings, const char *file, bool embedded);
 
+/* Checks that librdkafka's properties go together, and, when `secrets` are to be read, that they can be.
+ * Writes what is wrong to `errors`. Returns 0 or -1. */
+int acd_daemon_check_properties(const struct acd_settings *settings, bool secrets, FILE *errors);
+
 /* Looks at Kafka and Redis as the daemon would find them, writes what it finds to `out`, one line each, and
  * returns the exit code that the worst of it gives. Changes nothing. */
 int acd_daemon_examine(const struct acd_settings *settings, FILE *out);

@@ -23,6 +23,10 @@ enum acd_publish {
     ACD_PUBLISH_LOST, /* the outcome is unknown or the producer is dead: open a new one, look what is there */
 };
 
+/* As acd_consumer_check. */
+int acd_producer_check(const struct acd_settings *settings, char *error, size_t error_bytes)
+    __attribute__((warn_unused_result));
+
 /* Makes the producer and waits for the coordinator to end what an earlier one left open. Returns NULL with
  * the reason in `error`; to be tried again. */
 struct acd_producer *acd_producer_open(const struct acd_settings *settings, const char *transactional_id,

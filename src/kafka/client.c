@@ -59,3 +59,18 @@ rd_kafka_conf_t *acd_kafka_conf(const struct acd_settings *settings, const struc
     rd_kafka_conf_set_log_cb(conf, forward_log);
     return conf;
 }
+
+int acd_kafka_check(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *error, size_t error_bytes)
+{
+    rd_kafka_t *rk;
+
+    /* Without brokers it connects to nobody, which it would complain of. */
+    acd_kafka_set(conf, "bootstrap.servers", "");
+    acd_kafka_set(conf, "log_level", "0");
+    rk = rd_kafka_new(type, conf, error, error_bytes);
+    if (rk)
+        rd_kafka_destroy(rk);
+    else
+        rd_kafka_conf_destroy(conf);
+    return rk ? 0 : -1;
+}

@@ -106,12 +106,9 @@ static void drop_fetched(struct acd_consumer *consumer)
         rd_kafka_message_destroy(consumer->fetched[consumer->fetched_next++]);
 }
 
-/* A client that is ready to join. NULL with the reason in `error`. */
-static rd_kafka_t *new_client(struct acd_consumer *consumer, char *error, size_t error_bytes)
+static rd_kafka_conf_t *consumer_conf(const struct acd_settings *settings, struct acd_consumer *consumer)
 {
-    const struct acd_settings *settings = consumer->settings;
     rd_kafka_conf_t *conf = acd_kafka_conf(settings, consumer_defaults);
-    rd_kafka_t *rk;
 
     acd_kafka_set(conf, "group.id", settings->kafka.group);
     acd_kafka_set(conf, "enable.auto.commit", "false");
@@ -124,7 +121,15 @@ static rd_kafka_t *new_client(struct acd_consumer *consumer, char *error, size_t
     acd_kafka_set(conf, "check.crcs", "true");
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_opaque(conf, consumer);
-    rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, error_bytes);
+    return conf;
+}
+
+/* A client that is ready to join. NULL with the reason in `error`. */
+static rd_kafka_t *new_client(struct acd_consumer *consumer, char *error, size_t error_bytes)
+{
+    rd_kafka_conf_t *conf = consumer_conf(consumer->settings, consumer);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, error, error_bytes);
+
     if (rk)
         rd_kafka_poll_set_consumer(rk);
     else
@@ -141,6 +146,11 @@ static rd_kafka_resp_err_t join(const struct acd_consumer *consumer)
     failure = rd_kafka_subscribe(consumer->rk, topics);
     rd_kafka_topic_partition_list_destroy(topics);
     return failure;
+}
+
+int acd_consumer_check(const struct acd_settings *settings, char *error, size_t error_bytes)
+{
+    return acd_kafka_check(RD_KAFKA_CONSUMER, consumer_conf(settings, NULL), error, error_bytes);
 }
 
 struct acd_consumer *acd_consumer_open(const struct acd_settings *settings, char *error, size_t error_bytes)

@@ -17,7 +17,8 @@ struct acd_topics {
     const struct acd_settings *settings;
     const struct rd_kafka_metadata *picture; /* of the whole cluster, or NULL */
     int64_t taken_ms;                        /* when it was tried last */
-    char trouble[256];                       /* what librdkafka said last of a broker */
+    char trouble[256];                       /* what librdkafka said last of a broker, while asked */
+    bool all_down;                           /* … and that none can be reached */
 };
 
 /* Takes a new picture. */

@@ -76,6 +76,11 @@ static bool take_error(struct acd_producer *producer, const char *step, rd_kafka
     return retriable;
 }
 
+int acd_producer_check(const struct acd_settings *settings, char *error, size_t error_bytes)
+{
+    return acd_kafka_check(RD_KAFKA_PRODUCER, producer_conf(settings, "check", NULL), error, error_bytes);
+}
+
 struct acd_producer *acd_producer_open(const struct acd_settings *settings, const char *transactional_id,
                                        char *error, size_t error_bytes)
 {

@@ -13,6 +13,9 @@ static void note_trouble(rd_kafka_t *rk, int error, const char *reason, void *op
     struct acd_topics *topics = opaque;
     const char *tail = strstr(reason, " (after ");
 
+    topics->all_down |= error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        return; /* which names none of them */
     snprintf(topics->trouble, sizeof(topics->trouble), "%.*s",
              (int)(tail ? (size_t)(tail - reason) : strlen(reason)), reason);
 }
@@ -52,13 +55,30 @@ void acd_topics_close(struct acd_topics *topics)
     free(topics);
 }
 
+/* Asks for a picture. Where no broker at all can be reached, waiting longer is of no use. */
+static rd_kafka_resp_err_t ask(struct acd_topics *topics, const struct rd_kafka_metadata **picture)
+{
+    static const int timeouts_ms[] = {ACD_DIRECTORY_TIMEOUT_MS / 10, ACD_DIRECTORY_TIMEOUT_MS * 3 / 10,
+                                      ACD_DIRECTORY_TIMEOUT_MS * 6 / 10};
+    rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_UNKNOWN;
+
+    rd_kafka_poll(topics->rk, 0); /* what was noted before is news no more */
+    topics->all_down = false;
+    topics->trouble[0] = '\0';
+    for (size_t i = 0; failure && !topics->all_down && i < sizeof(timeouts_ms) / sizeof(timeouts_ms[0]);
+         i++) {
+        failure = rd_kafka_metadata(topics->rk, 1, NULL, picture, timeouts_ms[i]);
+        rd_kafka_poll(topics->rk, 0); /* for note_trouble */
+    }
+    return failure;
+}
+
 /* An old picture is kept when a new one cannot be had: it is right far more often than none. */
 rd_kafka_resp_err_t acd_directory_take(struct acd_topics *topics)
 {
     const struct rd_kafka_metadata *picture = NULL;
-    rd_kafka_resp_err_t failure = rd_kafka_metadata(topics->rk, 1, NULL, &picture, ACD_DIRECTORY_TIMEOUT_MS);
+    rd_kafka_resp_err_t failure = ask(topics, &picture);
 
-    rd_kafka_poll(topics->rk, 0); /* for note_trouble */
     topics->taken_ms = acd_clock_ms();
     if (failure)
         return failure;

@@ -139,6 +139,30 @@ def test_secrets_are_not_printed(tmp_path):
     assert "hush" not in said and "sasl.password_file=/path" in said
 
 
+def test_properties_that_do_not_go_together(tmp_path):
+    """Each is good, and librdkafka says why all of them are not."""
+    file = tmp_path / "accountd.conf"
+    for properties, why in [
+        ('"session.timeout.ms=9000", "max.poll.interval.ms=5000"', "max.poll.interval.ms"),
+        ('"message.timeout.ms=900000"', "message.timeout.ms"),
+        ('"security.protocol=sasl_plaintext", "sasl.mechanism=SCRAM-SHA-256"', "sasl.username"),
+    ]:
+        file.write_text(f"kafka: {{ properties = [ {properties} ]; }};")
+        for action in (["--check-config"], []):
+            said = assert_ends(CONFIG, "accountd", *action, "-c", file)
+            assert "kafka.properties: refused by librdkafka: " in said and why in said
+
+
+def test_a_secret_that_is_not_there(tmp_path):
+    """It is looked for where it is needed."""
+    file = tmp_path / "accountd.conf"
+    sasl = '"security.protocol=sasl_plaintext", "sasl.mechanism=PLAIN", "sasl.username=a"'
+    file.write_text(f'kafka: {{ properties = [ {sasl}, "sasl.password_file=kafka" ]; }};')
+    for action in (["--check-config", "--connect"], ["--create-topics"], []):
+        said = assert_ends(CONFIG, "accountd", *action, "-c", file)
+        assert "kafka.properties: kafka cannot be read: it is no path, and systemd gave no credentials" in said
+
+
 # ---- SIGHUP
 
 
