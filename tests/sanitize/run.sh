@@ -43,6 +43,7 @@ part="test_two_partitions.py::test_revisions_without_a_gap[1-0]
       test_exactly_once.py::test_a_process_more_and_a_process_less
       test_recovery.py::test_lost_under_load[rolled_back]
       test_broken_redis.py::test_connections_that_break_under_load
+      test_settings.py::test_reloads_under_load
       test_contract_operations.py test_contract_export.py test_accountctl.py"
 case $kind in
 address)
