@@ -1,5 +1,5 @@
 /* The settings file: it is refused with FILE:LINE and a reason, or read; what was read is printed, and read
- * from that as the same. The input is the file. */
+ * from that as the same. The input is the file, and then the environment, a variable a line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -109,6 +109,32 @@ static void check_print(const struct acd_settings *settings)
     acd_settings_free(&again);
 }
 
+/* The lines of the input as an environment. */
+static void check_environment(const uint8_t *data, size_t size)
+{
+    char *text = strndup((const char *)data, size);
+    char *environment[65] = {NULL};
+    struct acd_settings settings;
+    char *errors = NULL;
+    size_t len = 0;
+    FILE *stream = open_memstream(&errors, &len);
+    char *rest = text;
+    int result;
+
+    FUZZ_CHECK(text && stream && acd_settings_default(&settings) == 0, "no memory");
+    for (size_t i = 0; i < 64 && rest; i++)
+        environment[i] = strsep(&rest, "\n");
+    result = acd_settings_read(&settings, NULL, environment, stream);
+    fclose(stream);
+    FUZZ_CHECK((result == 0) == (len == 0), "read: %d, with these errors: %s", result, errors);
+    FUZZ_CHECK(len == 0 || strncmp(errors, "ACCOUNTD_", 9) == 0, "no source: %s", errors);
+    if (result == 0)
+        check_values(&settings);
+    acd_settings_free(&settings);
+    free(errors);
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct acd_settings settings;
@@ -116,6 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (!stays_inside(data, size))
         return -1;
+    check_environment(data, size);
     if (read_settings(data, size, &settings, &errors) == 0) {
         check_values(&settings);
         check_print(&settings);
