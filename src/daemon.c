@@ -67,10 +67,6 @@ static void reload(struct daemon *daemon)
                                 daemon->topics_checked ? &daemon->shared.own : NULL, daemon->shared.topics};
     struct timespec now;
 
-    if (daemon->shared.embedded) {
-        acd_log(ACD_LOG_WARNING, "settings: with --embedded they are read once");
-        return;
-    }
     /* Rounded down it might be a time before systemd asked, and be taken for another reload's. */
     clock_gettime(CLOCK_MONOTONIC, &now);
     acd_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
@@ -80,17 +76,20 @@ static void reload(struct daemon *daemon)
     acd_notify("READY=1");
 }
 
-/* Waits a little for a signal, and obeys it. True when it was one to stop. */
+/* Waits a little for a signal, and obeys it. True when it was one to stop; with --embedded SIGHUP is that of
+ * a terminal that was closed. */
 static bool asked_to_stop(struct daemon *daemon, const sigset_t *set)
 {
     const struct timespec wait = {0, LOOK_EVERY_MS * 1000000L};
     int signal_number = sigtimedwait(set, NULL, &wait);
 
-    if (signal_number == SIGHUP)
+    if (signal_number == SIGHUP && !daemon->shared.embedded) {
         reload(daemon);
-    else if (signal_number > 0)
+        return false;
+    }
+    if (signal_number > 0)
         acd_log(ACD_LOG_INFO, "%s: stopping", strsignal(signal_number));
-    return signal_number > 0 && signal_number != SIGHUP;
+    return signal_number > 0;
 }
 
 /* Adds a reason to a JSON array; reasons come from our own texts and from servers' error messages. */

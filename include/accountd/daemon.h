@@ -20,7 +20,7 @@ void acd_daemon_prepare(void);
 
 /* Serves until SIGTERM or SIGINT, and returns the exit code. SIGHUP: the settings are read again from `file`
  * (NULL: none) and the environment. `embedded`: the brokers are librdkafka's mock cluster, stdout is told
- * when commands are served, and nothing is read again. */
+ * when commands are served, and SIGHUP ends it, too. */
 int acd_daemon_run(const struct acd_settings *settings, const char *file, bool embedded);
 
 /* Checks that librdkafka's properties go together, and, when `secrets` are to be read, that they can be.

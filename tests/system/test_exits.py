@@ -102,7 +102,7 @@ def test_embedded_without_a_redis_server(tmp_path):
     assert "redis-server" in said
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_embedded(tmp_path, number):
     output = tmp_path / "output"
     with open(output, "wb") as file:
