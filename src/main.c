@@ -166,7 +166,8 @@ int main(int argc, char **argv)
 
     read_settings(&settings, options.config);
     set_up_log(&settings);
-    acd_daemon_prepare();
+    if (options.action == SERVE || options.action == EMBEDDED)
+        acd_daemon_prepare();
     if (options.action != PRINT_CONFIG)
         check_properties(&settings, &options);
     switch (options.action) {

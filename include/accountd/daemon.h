@@ -23,8 +23,8 @@ void acd_daemon_prepare(void);
  * when commands are served, and SIGHUP ends it, too. */
 int acd_daemon_run(const struct acd_settings *settings, const char *file, bool embedded);
 
-/* Checks that librdkafka's properties go together, and, when `secrets` are to be read, that they can be.
- * Writes what is wrong to `errors`. Returns 0 or -1. */
+/* Checks that librdkafka's properties go together. A secret that cannot be read is wrong where `secrets` must
+ * be there, and ends the check where they need not. Writes what is wrong to `errors`. Returns 0 or -1. */
 int acd_daemon_check_properties(const struct acd_settings *settings, bool secrets, FILE *errors);
 
 /* Looks at Kafka and Redis as the daemon would find them, writes what it finds to `out`, one line each, and

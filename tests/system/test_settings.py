@@ -161,6 +161,7 @@ def test_a_secret_that_is_not_there(tmp_path):
     for action in (["--check-config", "--connect"], ["--create-topics"], []):
         said = assert_ends(CONFIG, "accountd", *action, "-c", file)
         assert "kafka.properties: kafka cannot be read: it is no path, and systemd gave no credentials" in said
+    assert assert_ends(OK, "accountd", "--check-config", "-c", file) == ""
 
 
 # ---- SIGHUP
