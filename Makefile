@@ -2,8 +2,6 @@
 
 VERSION := 0.1.0
 BUILD ?= build
-PREFIX ?= /usr/local
-SYSCONFDIR ?= /etc
 CFLAGS ?= -O2 -g
 WERROR ?= 0
 CLANG_FORMAT ?= clang-format
@@ -30,7 +28,6 @@ CTL_SOURCES := $(filter src/ctl/%,$(SOURCES))
 LIB_SOURCES := $(filter-out $(DAEMON_SOURCES) $(CTL_SOURCES),$(SOURCES))
 SUPPORT_SOURCES := $(sort $(wildcard tests/unit/support*.c))
 TESTS := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
-MAN := $(sort $(wildcard docs/man/*.scd))
 FORMATTED := $(shell find src include tests -name '*.[ch]' 2>/dev/null)
 
 object = $(patsubst src/%.c,$(BUILD)/obj/%.o,$(1))
@@ -38,7 +35,7 @@ LIB := $(BUILD)/libaccountd.a
 CTL_LIB := $(BUILD)/libaccountctl.a
 FUNCTIONS := $(BUILD)/gen/functions_lua.h
 
-.PHONY: all deps demo check check-unit check-system check-asan check-asan-unit settings-docs man format tidy install clean help force
+.PHONY: all deps demo check check-unit check-system check-asan check-asan-unit settings-docs format tidy clean help force
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -62,13 +59,6 @@ check-unit: $(TESTS:%=$(BUILD)/unit/%) ## unit tests
 settings-docs: $(BUILD)/unit/test_settings_docs ## write the lists of settings in docs/ from their table
 	@ACD_WRITE=1 $<
 
-man: $(MAN:docs/man/%.scd=$(BUILD)/man/%) ## man pages
-
-$(BUILD)/man/%: docs/man/%.scd
-	@mkdir -p $(@D)
-	@echo "  MAN $@"
-	@scdoc < $< > $@
-
 check-asan: ## unit tests and a part of the system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory check-asan-unit
 	@$(MAKE) --no-print-directory check-asan-system
@@ -91,17 +81,9 @@ tidy: $(LIB) man ## layout, layers and sizes, as check wants them
 	@tests/check_layers.sh $(BUILD)/obj/core
 	@wc -l $(FORMATTED) | awk '$$2 != "total" && $$1 > 500 { print $$2 ": " $$1 " lines, split it"; bad = 1 } END { exit bad }'
 
-install: all ## into $(DESTDIR)$(PREFIX); an existing configuration stays
-	install -D -t $(DESTDIR)$(PREFIX)/bin $(BUILD)/accountd $(BUILD)/accountctl
-	test -e $(DESTDIR)$(SYSCONFDIR)/accountd/accountd.conf || \
-		install -D -m 644 docs/accountd.conf $(DESTDIR)$(SYSCONFDIR)/accountd/accountd.conf
-	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed -e 's|/usr/bin/|$(PREFIX)/bin/|' -e 's|/etc/|$(SYSCONFDIR)/|' systemd/accountd.service \
-		> $(DESTDIR)$(PREFIX)/lib/systemd/system/accountd.service
-
 clean: ## remove what was built, but not what was fetched
-	rm -rf $(BUILD)/obj $(BUILD)/unit $(BUILD)/gen $(BUILD)/man $(BUILD)/flags $(BUILD)/*.a $(BUILD)/accountd $(BUILD)/accountctl \
-		$(BUILD)/sim $(BUILD)/sim-objects $(BUILD)/oom build-asan build-tsan build-coverage
+	rm -rf $(BUILD)/obj $(BUILD)/unit $(BUILD)/gen $(BUILD)/flags $(BUILD)/*.a $(BUILD)/accountd $(BUILD)/accountctl \
+		$(BUILD)/man $(BUILD)/units $(BUILD)/sim $(BUILD)/sim-objects $(BUILD)/oom build-asan build-tsan build-coverage
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | \
@@ -150,6 +132,8 @@ $(BUILD)/flags: force
 	@pkg-config --exists $(PACKAGES) || { echo 'libraries are missing: run make deps'; exit 1; }
 	@mkdir -p $(@D)
 	@echo '$(CC) $(FLAGS)' | cmp -s - $@ || echo '$(CC) $(FLAGS)' > $@
+
+include systemd/rules.mk
 
 # Each kind of test has its own rules.
 include $(sort $(wildcard tests/*/rules.mk))

@@ -23,6 +23,7 @@ piece() {
 piece -j"$jobs" all
 piece tidy
 piece check-unit
+piece check-install
 piece -j"$jobs" check-asan-unit
 piece -j"$jobs" fuzz-corpus-check
 chrt --idle 0 make --no-print-directory BUILD="$BUILD" WERROR=1 fuzz >"$BUILD/fuzz.txt" 2>&1 &

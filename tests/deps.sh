@@ -6,9 +6,9 @@
 set -eu
 
 packages="gcc libc6-dev make pkg-config librdkafka-dev libhiredis-dev libjansson-dev libconfig-dev
-libmicrohttpd-dev libzstd-dev zlib1g-dev libssl-dev redis-server redis-tools kcat"
+libmicrohttpd-dev libzstd-dev zlib1g-dev libssl-dev redis-server redis-tools kcat scdoc"
 [ "${1:-}" = demo ] || packages="$packages libcmocka-dev clang-format clang
-libclang-rt-dev liblua5.1-0-dev default-jre-headless maven scdoc python3 python3-venv ca-certificates"
+libclang-rt-dev liblua5.1-0-dev default-jre-headless maven python3 python3-venv ca-certificates systemd zsh"
 
 installed() {
     dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed

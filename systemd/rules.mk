@@ -1,0 +1,49 @@
+# What make install puts where. The names are GNU's: prefix=/usr, DESTDIR=… for packagers.
+
+prefix ?= /usr/local
+bindir ?= $(prefix)/bin
+datadir ?= $(prefix)/share
+mandir ?= $(datadir)/man
+docdir ?= $(datadir)/doc/accountd
+sysconfdir ?= /etc
+unitdir ?= $(prefix)/lib/systemd/system
+bashdir ?= $(datadir)/bash-completion/completions
+zshdir ?= $(datadir)/zsh/site-functions
+
+UNITS := $(patsubst systemd/%,$(BUILD)/units/%,$(wildcard systemd/*.service))
+MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
+INSTALL_DATA = install -D -m 644 -t $(DESTDIR)
+
+.PHONY: install uninstall man
+
+install: all $(UNITS) $(MAN_PAGES) ## into $(DESTDIR)$(prefix); an existing configuration stays
+	install -D -t $(DESTDIR)$(bindir) $(BUILD)/accountd $(BUILD)/accountctl
+	$(INSTALL_DATA)$(unitdir) $(UNITS)
+	$(foreach page,$(MAN_PAGES),$(INSTALL_DATA)$(mandir)/man$(subst .,,$(suffix $(page))) $(page) &&) true
+	$(INSTALL_DATA)$(datadir)/accountd/schemas $(wildcard schemas/*.json)
+	$(INSTALL_DATA)$(docdir) README.md $(wildcard docs/*.md)
+	$(INSTALL_DATA)$(docdir)/examples docs/accountd.conf
+	install -D -m 644 src/ctl/completions/accountctl.bash $(DESTDIR)$(bashdir)/accountctl
+	$(INSTALL_DATA)$(zshdir) src/ctl/completions/_accountctl
+	test -e $(DESTDIR)$(sysconfdir)/accountd/accountd.conf || $(INSTALL_DATA)$(sysconfdir)/accountd docs/accountd.conf
+
+# What install would put there is removed, so that the two cannot differ.
+uninstall: ## what install has put there, without the configuration
+	@stage=$$(mktemp -d) && trap 'rm -rf "$$stage"' EXIT && \
+	 $(MAKE) --no-print-directory -s install DESTDIR=$$stage && \
+	 (cd $$stage && find . -type f ! -path '.$(sysconfdir)/*' -printf '%P\n') | \
+	 while read -r file; do rm -fv "$(DESTDIR)/$$file"; done
+	@for directory in $(docdir)/examples $(docdir) $(datadir)/accountd/schemas $(datadir)/accountd; do \
+		rmdir $(DESTDIR)$$directory 2>/dev/null || true; done
+
+man: $(MAN_PAGES) ## the man pages, in $(BUILD)/man
+
+# The page's date is that of its source, so that the same sources make the same page.
+$(BUILD)/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	@command -v scdoc >/dev/null || { echo 'scdoc is missing: run make deps'; exit 1; }
+	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y $<)} scdoc < $< > $@
+
+$(BUILD)/units/%.service: systemd/%.service force
+	@mkdir -p $(@D)
+	@sed -e 's|/usr/bin/|$(bindir)/|' -e 's|/etc/|$(sysconfdir)/|' $< > $@
