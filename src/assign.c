@@ -41,6 +41,8 @@ void acd_assign_free(struct acd_worker *worker)
     for (uint32_t i = 0; i < worker->partition_count; i++)
         if (worker->partitions[i].phase == HALTED)
             acd_metric_add(ACD_METRIC_HALTED_PARTITIONS, -1);
+    acd_metric_add(ACD_METRIC_LAG, -worker->lag);
+    worker->lag = 0;
     free(worker->partitions);
     worker->partitions = NULL;
     worker->partition_count = 0;

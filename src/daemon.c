@@ -12,8 +12,10 @@
 #include "accountd/log.h"
 #include "accountd/service.h"
 #include "accountd/slot.h"
+#include "accountd/watch.h"
 #include "accountd/worker.h"
 #include "reload.h"
+#include "status.h"
 
 /* Between two looks at whether everything is served; and between tries to find the topics. */
 #define LOOK_EVERY_MS 250
@@ -32,6 +34,9 @@ struct daemon {
     struct acd_worker **workers;
     struct acd_slot *slots;
     uint32_t worker_count;
+    struct acd_watch *watch;
+    struct acd_pulse *pulses; /* this thread's, then one of each worker */
+    struct status status;
     bool topics_checked;
     char waiting[512]; /* what the topics' check waits for */
     pthread_mutex_t lock;
@@ -149,6 +154,25 @@ static enum acd_check check_topics(struct daemon *daemon, char *error, size_t er
                             error_bytes);
 }
 
+/* For people: what the workers wait for, each thing once. */
+static bool all_ready(struct daemon *daemon, char *reasons, size_t bytes)
+{
+    bool ready = true;
+    char reason[256];
+
+    reasons[0] = '\0';
+    for (uint32_t i = 0; i < daemon->worker_count; i++) {
+        size_t at = strlen(reasons);
+
+        if (acd_worker_ready(daemon->workers[i], reason, sizeof(reason)))
+            continue;
+        ready = false;
+        if (!strstr(reasons, reason))
+            snprintf(reasons + at, bytes - at, "%s%s", at ? "; " : "", reason);
+    }
+    return ready;
+}
+
 /* Waits until the topics are there. Returns 0, an exit code, or -1 when asked to stop. */
 static int wait_for_topics(struct daemon *daemon, const sigset_t *signals)
 {
@@ -156,6 +180,7 @@ static int wait_for_topics(struct daemon *daemon, const sigset_t *signals)
     enum acd_check check;
 
     while ((check = check_topics(daemon, error, sizeof(error))) != ACD_CHECK_OK) {
+        acd_pulse_beat(daemon->pulses, ACD_PULSE_TALK_MS);
         if (check == ACD_CHECK_REFUSE) {
             acd_log(ACD_LOG_ERROR, "%s", error);
             return ACD_EXIT_CONFIG;
@@ -165,7 +190,7 @@ static int wait_for_topics(struct daemon *daemon, const sigset_t *signals)
             acd_log(ACD_LOG_WARNING, "waiting: %s", error);
         snprintf(daemon->waiting, sizeof(daemon->waiting), "%s", error);
         pthread_mutex_unlock(&daemon->lock);
-        acd_notify("STATUS=waiting: %s", error);
+        status_tell(&daemon->status, error);
         if (asked_to_stop(daemon, signals))
             return -1;
     }
@@ -194,7 +219,7 @@ static int start_workers(struct daemon *daemon)
             acd_log(ACD_LOG_ERROR, "no free worker slot on this host");
             return -1;
         }
-        worker = acd_worker_start(&daemon->shared, daemon->slots[i].number);
+        worker = acd_worker_start(&daemon->shared, daemon->slots[i].number, &daemon->pulses[i + 1]);
         pthread_mutex_lock(&daemon->lock);
         daemon->workers[daemon->worker_count++] = worker;
         pthread_mutex_unlock(&daemon->lock);
@@ -213,8 +238,11 @@ static void stop_workers(struct daemon *daemon)
     pthread_mutex_lock(&daemon->lock);
     daemon->worker_count = 0;
     pthread_mutex_unlock(&daemon->lock);
-    for (uint32_t i = 0; i < count; i++)
+    acd_watch_stopping(daemon->watch);
+    for (uint32_t i = 0; i < count; i++) {
+        acd_pulse_beat(daemon->pulses, ACD_PULSE_TALK_MS);
         acd_worker_join(daemon->workers[i]);
+    }
     for (uint32_t i = 0; i < count; i++)
         acd_slot_release(&daemon->slots[i]);
     free(daemon->workers);
@@ -224,16 +252,14 @@ static void stop_workers(struct daemon *daemon)
 /* Tells systemd, and with --embedded the person at the terminal, how it goes, until a signal comes. */
 static void serve(struct daemon *daemon, const sigset_t *signals)
 {
-    char reasons[2048];
-    char told[sizeof(reasons)] = "";
+    char reasons[1024];
     bool announced = false;
 
     do {
-        bool ready = is_ready(daemon, reasons, sizeof(reasons));
+        bool ready = all_ready(daemon, reasons, sizeof(reasons));
 
-        if (strcmp(told, reasons) != 0)
-            acd_notify("STATUS=%s", ready ? "serving commands" : reasons);
-        snprintf(told, sizeof(told), "%s", reasons);
+        acd_pulse_beat(daemon->pulses, ACD_PULSE_TALK_MS);
+        status_tell(&daemon->status, ready ? NULL : reasons);
         if (ready && !announced && daemon->shared.embedded) {
             printf("ready: commands are served; Ctrl-C ends\n");
             fflush(stdout);
@@ -247,6 +273,14 @@ static int run(struct daemon *daemon, const sigset_t *signals)
     char error[256] = "no memory";
     int code;
 
+    daemon->pulses = calloc((size_t)daemon->settings->worker.threads + 1, sizeof(*daemon->pulses));
+    if (daemon->pulses)
+        daemon->watch = acd_watch_start(daemon->pulses, (uint32_t)daemon->settings->worker.threads + 1);
+    if (!daemon->watch) {
+        acd_log(ACD_LOG_ERROR, "%s", error);
+        return ACD_EXIT_FAILED;
+    }
+    acd_pulse_beat(daemon->pulses, ACD_PULSE_TALK_MS);
     daemon->http = acd_http_start(daemon->settings->http.listen, is_ready, daemon);
     if (!daemon->http && !daemon->shared.embedded)
         return ACD_EXIT_FAILED;
@@ -265,7 +299,7 @@ static int run(struct daemon *daemon, const sigset_t *signals)
                : ACD_EXIT_FAILED;
     if (code == ACD_EXIT_OK)
         serve(daemon, signals);
-    acd_notify("STOPPING=1");
+    acd_notify("STOPPING=1\nSTATUS=stopping: each worker answers its batch");
     stop_workers(daemon);
     return code;
 }
@@ -286,6 +320,8 @@ int acd_daemon_run(const struct acd_settings *settings, const char *file, bool e
     acd_http_stop(daemon.http);
     acd_rulebook_destroy(&daemon.shared.rules);
     acd_topics_close(daemon.shared.topics);
+    acd_watch_end(daemon.watch);
+    free(daemon.pulses);
     pthread_mutex_destroy(&daemon.lock);
     return code;
 }

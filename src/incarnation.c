@@ -101,6 +101,7 @@ static void recover(struct acd_worker *worker, struct acd_slice bad)
     recovery->stop = &worker->shared->stop;
     recovery->report = report_recovery;
     recovery->context = worker;
+    recovery->pulse = worker->pulse;
     acd_recovery_begin(recovery, worker->arena.guard);
     result = acd_recover(recovery, bad);
     acd_recovery_end(recovery);
@@ -300,6 +301,7 @@ void acd_incarnation_announce(struct acd_worker *worker)
     if (!first || !worker->incarnation.len || acd_clock_ms() < worker->compare_at_ms)
         return;
     worker->compare_at_ms = acd_clock_ms() + COMPARE_EVERY_MS;
+    acd_pulse_beat(worker->pulse, ACD_PULSE_TALK_MS);
     if (compare_announced(worker)) {
         acd_log(ACD_LOG_WARNING, "worker %s: %s", worker->name, acd_consumer_error(worker->consumer));
         worker->announce_at_ms = 0;

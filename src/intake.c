@@ -2,8 +2,32 @@
  * assignment compared with what was applied last. */
 #include <stdlib.h>
 
+#include "accountd/clock.h"
 #include "accountd/log.h"
+#include "accountd/metrics.h"
 #include "worker_parts.h"
+
+/* Between two counts of what is still to come. */
+#define LAG_EVERY_MS 1000
+
+void acd_worker_count_lag(struct acd_worker *worker)
+{
+    int64_t lag = 0;
+
+    if (acd_clock_ms() < worker->lag_at_ms)
+        return;
+    worker->lag_at_ms = acd_clock_ms() + LAG_EVERY_MS;
+    for (uint32_t i = 0; i < worker->partition_count; i++) {
+        int64_t next = worker->partitions[i].next;
+        int64_t first;
+        int64_t end;
+
+        if (acd_consumer_known_bounds(worker->consumer, worker->partitions[i].id, &first, &end))
+            lag += end - (next > first ? next : first);
+    }
+    acd_metric_add(ACD_METRIC_LAG, lag - worker->lag);
+    worker->lag = lag;
+}
 
 void acd_worker_release(struct acd_worker *worker, struct partition *partition, uint32_t n)
 {

@@ -108,6 +108,7 @@ bool acd_publish(struct acd_worker *worker, const struct acd_offset *offsets, ui
 
     for (int tries = 0; result == ACD_PUBLISH_AGAIN && tries < PUBLISH_TRIES && acd_clock_ms() < deadline;
          tries++) {
+        acd_pulse_beat(worker->pulse, ACD_PULSE_TALK_MS);
         if (tries > 0 || !looked_up)
             reroute(worker, messages, tries >= TRIES_TO_FIND_FAULT);
         result = acd_producer_publish(worker->producer, acd_consumer_group(worker->consumer), offsets, count,

@@ -117,8 +117,10 @@ bool acd_worker_hold(struct acd_worker *worker)
 
     acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
     acd_consumer_pause(worker->consumer, true);
-    while (polled != POLLED_OVER && acd_clock_ms() < retry_at)
+    while (polled != POLLED_OVER && acd_clock_ms() < retry_at) {
+        acd_pulse_beat(worker->pulse, ACD_PULSE_WORK_MS);
         polled = acd_worker_poll(worker, (int)(retry_at - acd_clock_ms()));
+    }
     acd_consumer_pause(worker->consumer, false);
     if (polled != POLLED_OVER && !acd_store_connected(worker->store))
         have_redis(worker);
@@ -232,6 +234,7 @@ static bool have_producer(struct acd_worker *worker)
 
     if (worker->producer)
         return true;
+    acd_pulse_beat(worker->pulse, ACD_PULSE_TALK_MS);
     worker->producer = acd_producer_open(worker->shared->settings, worker->name, error, sizeof(error));
     if (!worker->producer)
         acd_worker_report(worker, "Kafka: producer: %s", error);
@@ -262,8 +265,10 @@ static void turn(struct acd_worker *worker)
         return;
     }
     acd_incarnation_retry(worker);
-    if (any_phase(worker, UNRESOLVED))
+    if (any_phase(worker, UNRESOLVED)) {
+        acd_pulse_beat(worker->pulse, ACD_PULSE_TALK_MS);
         acd_assign_resolve(worker);
+    }
     if (!worker->joined)
         return; /* a recovery has left the group, and is not back yet */
     if (any_phase(worker, UNRESOLVED) || any_phase(worker, HALTED))
@@ -285,6 +290,7 @@ static void *run(void *context)
     struct acd_worker *worker = context;
     jmp_buf no_memory;
 
+    pthread_setname_np(pthread_self(), "worker");
     if (setjmp(no_memory)) {
         /* From wherever that came: what a batch has written by then is found as after a crash. */
         acd_worker_report(worker, "no memory; the batch is decided again");
@@ -295,9 +301,12 @@ static void *run(void *context)
     }
     worker->arena.guard = &no_memory;
     while (!atomic_load(&worker->shared->stop)) {
+        acd_pulse_beat(worker->pulse, ACD_PULSE_WORK_MS);
         acd_arena_reset(&worker->arena);
+        acd_worker_count_lag(worker);
         turn(worker);
     }
+    acd_pulse_beat(worker->pulse, ACD_PULSE_TALK_MS);
     acd_assign_give_up(worker);
     worker->arena.guard = NULL;
     return NULL;
@@ -318,7 +327,7 @@ static void free_worker(struct acd_worker *worker)
     free(worker);
 }
 
-struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot)
+struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot, struct acd_pulse *pulse)
 {
     struct acd_worker *worker = calloc(1, sizeof(*worker));
     char host[65] = "";
@@ -328,6 +337,7 @@ struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot)
         return NULL;
     gethostname(host, sizeof(host) - 1);
     worker->shared = shared;
+    worker->pulse = pulse;
     acd_nonce(worker->token);
     snprintf(worker->name, sizeof(worker->name), "%.300s-%s-%d", shared->settings->kafka.group, host, slot);
     snprintf(worker->reason, sizeof(worker->reason), "waiting for the consumer group");
@@ -346,8 +356,11 @@ struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot)
 
 void acd_worker_join(struct acd_worker *worker)
 {
+    struct acd_pulse *pulse = worker ? worker->pulse : NULL;
+
     if (!worker)
         return;
     pthread_join(worker->thread, NULL);
     free_worker(worker);
+    acd_pulse_rest(pulse);
 }

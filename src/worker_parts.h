@@ -83,6 +83,7 @@ struct acd_worker {
     char name[400];                /* the transactional id */
     char token[ACD_NONCE_BYTES];   /* tells this run of the worker from any other */
     pthread_t thread;
+    struct acd_pulse *pulse;
 
     struct acd_consumer *consumer;
     struct acd_producer *producer;
@@ -97,6 +98,8 @@ struct acd_worker {
     uint32_t turn;       /* whose records are taken first in the next batch */
     size_t queued_bytes; /* of all queues */
     uint32_t queued;
+    int64_t lag;       /* its part of the metric */
+    int64_t lag_at_ms; /* when it is to be counted again */
 
     struct acd_slice incarnation; /* owned; empty while Redis is not known to be whole */
     int64_t announce_at_ms;       /* when the incarnation is to be announced once more */
@@ -278,6 +281,9 @@ enum polled {
 };
 
 enum polled acd_worker_poll(struct acd_worker *worker, int timeout_ms);
+
+/* Counts, once a second, the records that are still to be decided. */
+void acd_worker_count_lag(struct acd_worker *worker);
 
 /* Takes n records off a queue. */
 void acd_worker_release(struct acd_worker *worker, struct partition *partition, uint32_t n);

@@ -64,7 +64,7 @@ layer_of() {
     consumer | producer | changelog | routing | topics | embedded) echo kafka ;;
     redis | store | cache | embedded_redis) echo store ;;
     export) echo export ;;
-    settings | secret | finding | log | metrics | service | clock | slot | nonce) echo ops ;;
+    settings | secret | finding | log | metrics | service | watch | clock | slot | nonce) echo ops ;;
     recovery) echo recovery ;;
     rules | worker | daemon) echo top ;;
     *) echo unknown ;;

@@ -33,6 +33,7 @@
     X(CACHE_HITS, "accountd_cache_hits_total", "counter", "Accounts found in the cache.")                    \
     X(CACHE_MISSES, "accountd_cache_misses_total", "counter", "Accounts read from Redis.")                   \
     X(ASSIGNED_PARTITIONS, "accountd_assigned_partitions", "gauge", "Partitions of the command topic held.") \
+    X(LAG, "accountd_lag", "gauge", "Commands in the partitions held that are still to be decided.")         \
     X(HALTED_PARTITIONS, "accountd_halted_partitions", "gauge",                                              \
       "Partitions that were stopped because going on would have been a guess.")                              \
     X(RECOVERIES, "accountd_recoveries_total", "counter", "Times this process made Redis whole again.")      \
@@ -55,6 +56,9 @@ int64_t acd_metric_get(enum acd_metric metric);
 
 /* accountd_commands_total{op,code}: one answered command. */
 void acd_metric_command(enum acd_op op, enum acd_code code);
+
+/* All of these. */
+int64_t acd_metric_commands(void);
 
 /* Writes all metrics, build information and process metrics. */
 void acd_metrics_print(FILE *out);

@@ -23,6 +23,7 @@
 #include "accountd/position.h"
 #include "accountd/settings.h"
 #include "accountd/store.h"
+#include "accountd/watch.h"
 
 enum acd_recovered {
     ACD_RECOVERED,           /* Redis is whole; the consumer has a new assignment */
@@ -56,9 +57,10 @@ struct acd_recovery {
     const atomic_bool *stop;
     void (*report)(void *context, const char *text); /* what it is doing; called about once a second */
     void *context;
-    bool always;         /* restore although nothing seems lost */
-    bool accept_offsets; /* offsets that somebody else has set hold: what they skip gets no effect and no
-                            reply */
+    struct acd_pulse *pulse; /* beaten at each wait; NULL: none */
+    bool always;             /* restore although nothing seems lost */
+    bool accept_offsets;     /* offsets that somebody else has set hold: what they skip gets no effect and no
+                                reply */
 
     /* Afterwards. */
     char error[512];

@@ -12,6 +12,7 @@
 #include "accountd/rules.h"
 #include "accountd/settings.h"
 #include "accountd/topics.h"
+#include "accountd/watch.h"
 
 /* What all workers are given; outlives them. */
 struct acd_shared {
@@ -26,8 +27,8 @@ struct acd_shared {
 struct acd_worker;
 
 /* Starts the thread. `slot` is this worker's number on the host, which makes its transactional id the same
- * after a restart. Returns NULL without memory or threads. */
-struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot);
+ * after a restart. The thread beats `pulse`, which outlives it. Returns NULL without memory or threads. */
+struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot, struct acd_pulse *pulse);
 
 /* Waits for the thread to end and frees the worker; set shared->stop before. NULL is accepted. */
 void acd_worker_join(struct acd_worker *worker);

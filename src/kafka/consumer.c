@@ -390,6 +390,13 @@ int acd_consumer_partitions(struct acd_consumer *consumer, int32_t *out)
     return failure ? fail(consumer, "partitions of the command topic", failure) : 0;
 }
 
+bool acd_consumer_known_bounds(const struct acd_consumer *consumer, int32_t partition, int64_t *first,
+                               int64_t *end)
+{
+    return !rd_kafka_get_watermark_offsets(consumer->rk, consumer->topic, partition, first, end) &&
+           *first >= 0 && *end >= *first;
+}
+
 int acd_consumer_bounds(struct acd_consumer *consumer, int32_t partition, int64_t *first, int64_t *end)
 {
     rd_kafka_resp_err_t failure = rd_kafka_query_watermark_offsets(consumer->rk, consumer->topic, partition,

@@ -39,6 +39,16 @@ void acd_metric_command(enum acd_op op, enum acd_code code)
     atomic_fetch_add_explicit(&commands[op][code], 1, memory_order_relaxed);
 }
 
+int64_t acd_metric_commands(void)
+{
+    int64_t sum = 0;
+
+    for (int op = 0; op < ACD_OP_COUNT; op++)
+        for (int code = 0; code < ACD_CODE_COUNT; code++)
+            sum += atomic_load_explicit(&commands[op][code], memory_order_relaxed);
+    return sum;
+}
+
 static void print_head(const char *name, const char *type, const char *help, FILE *out)
 {
     fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);

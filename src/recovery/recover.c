@@ -47,6 +47,8 @@ bool acd_recovery_wait(struct acd_recovery *recovery, int timeout_ms)
 {
     struct acd_record record;
 
+    if (recovery->pulse)
+        acd_pulse_beat(recovery->pulse, ACD_PULSE_TALK_MS);
     /* Nothing is fetched between a barrier and the first assignment that is taken over; what an assignment
      * before brought in is dropped, as always. */
     if (acd_consumer_poll(recovery->consumer, timeout_ms, &record) == ACD_POLL_RECORD)

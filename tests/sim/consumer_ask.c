@@ -146,6 +146,13 @@ int acd_consumer_partitions(struct acd_consumer *consumer, int32_t *out)
     return 0;
 }
 
+/* The simulation looks at no lag. */
+bool acd_consumer_known_bounds(const struct acd_consumer *consumer, int32_t partition, int64_t *first,
+                               int64_t *end)
+{
+    return false;
+}
+
 int acd_consumer_bounds(struct acd_consumer *consumer, int32_t partition, int64_t *first, int64_t *end)
 {
     if (unanswered())

@@ -101,11 +101,12 @@ static bool prepare(struct process *process, struct acd_shared *shared)
 static void serve(struct process *process, struct acd_shared *shared)
 {
     struct acd_worker *workers[WORKERS_MAX];
+    struct acd_pulse pulses[WORKERS_MAX] = {0};
 
     if (acd_rules_route(shared->rules.present, &shared->own, shared->topics))
         sim_fail("no memory");
     for (uint32_t i = 0; i < process->worker_count; i++) {
-        workers[i] = acd_worker_start(shared, claim_slot(process));
+        workers[i] = acd_worker_start(shared, claim_slot(process), &pulses[i]);
         if (!workers[i])
             sim_fail("a worker does not start");
     }
