@@ -10,7 +10,7 @@ unitdir ?= $(prefix)/lib/systemd/system
 bashdir ?= $(datadir)/bash-completion/completions
 zshdir ?= $(datadir)/zsh/site-functions
 
-UNITS := $(patsubst systemd/%,$(BUILD)/units/%,$(wildcard systemd/*.service))
+UNITS := $(BUILD)/units/accountd.service $(BUILD)/units/accountd@.service
 MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 INSTALL_DATA = install -D -m 644 -t $(DESTDIR)
 
@@ -44,6 +44,12 @@ $(BUILD)/man/%: docs/man/%.scd
 	@command -v scdoc >/dev/null || { echo 'scdoc is missing: run make deps'; exit 1; }
 	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(stat -c %Y $<)} scdoc < $< > $@
 
-$(BUILD)/units/%.service: systemd/%.service force
+$(BUILD)/units/accountd.service: systemd/accountd.service force
 	@mkdir -p $(@D)
-	@sed -e 's|/usr/bin/|$(bindir)/|' -e 's|/etc/|$(sysconfdir)/|' $< > $@
+	@sed -e 1d -e 's|/usr/bin/|$(bindir)/|' -e 's|/etc/|$(sysconfdir)/|' $< > $@
+
+# An instance has a configuration, a directory and secrets of its own.
+$(BUILD)/units/accountd@.service: $(BUILD)/units/accountd.service
+	@sed -e '/^Description=/s|$$| (%i)|' -e '/^ExecStart=/s|/accountd.conf|/%i.conf|' \
+		-e '/^StateDirectory=\|^WorkingDirectory=/s|accountd$$|accountd/%i|' -e '/^LoadCredential=/s|:accountd\.|:accountd.%i.|' \
+		-e '/^#/s|accountd\.redis|accountd.NAME.redis|' $< > $@

@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(sys.argv[1])
 BASH, ZSH = ROOT / "src/ctl/completions/accountctl.bash", ROOT / "src/ctl/completions/_accountctl"
+EXPLAINED = re.compile(r" {2,6}((?:-\w, )?--[a-z-]+(?: [A-Z][A-Z=:,.]*)?|[a-z_]+)(?: +(?:… )?(.*))?$")
 OPTION = re.compile(r"-(?:\w|-[a-z-]+)(?![\w-])")
 wrong = []
 
@@ -43,8 +44,8 @@ def entries(text):
     """[(what is explained, the explanation)] of the indented lines of a help text."""
     found = []
     for line in text.splitlines():
-        first = re.match(r" {2,6}(-\S.*?|\S+)(?: {2,}(.*))?$", line)
-        if first and len(line) - len(line.lstrip()) < 8:
+        first = EXPLAINED.match(line)
+        if first:
             found.append([first[1], first[2] or ""])
         elif found and line.startswith(" " * 8):
             found[-1][1] += " " + line.strip()
@@ -87,8 +88,9 @@ def compare_options(page, title, explained):
 def check_accountd():
     text = help_of("accountd", "--help")
     page = Page("accountd.8.scd")
-    page.says("NAME", text.splitlines()[1])
-    page.says("SYNOPSIS", text.splitlines()[0].removeprefix("Usage: "))
+    usage, purpose = re.split(r"\n(?=\S)", text.split("\n\n")[0])
+    page.says("NAME", purpose)
+    page.says("SYNOPSIS", usage.removeprefix("Usage: "))
     compare_options(page, "OPTIONS", entries(text))
 
 

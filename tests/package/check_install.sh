@@ -37,7 +37,7 @@ run_make install
 END
     for file in docs/*.md; do echo "644 /usr/share/doc/accountd/${file##*/}"; done
     for file in schemas/*.json; do echo "644 /usr/share/accountd/schemas/${file##*/}"; done
-    for file in systemd/*.service; do echo "644 /usr/lib/systemd/system/${file##*/}"; done
+    for unit in accountd accountd@; do echo "644 /usr/lib/systemd/system/$unit.service"; done
     for file in docs/man/*.scd; do
         page=$(basename "$file" .scd)
         echo "644 /usr/share/man/man${page##*.}/$page"

@@ -5,3 +5,4 @@
 check-install: all ## man pages, completions and units; install and uninstall
 	@tests/package/check_help.py $(BUILD)
 	@tests/package/check_install.sh
+	@tests/package/check_units.sh
