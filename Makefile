@@ -16,7 +16,7 @@ PACKAGES := rdkafka hiredis jansson $(MSGPACK) libconfig libmicrohttpd libzstd z
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wno-unused-parameter
 FLAGS := -std=c11 -D_GNU_SOURCE -DACD_VERSION='"$(VERSION)"' -Iinclude -I$(BUILD)/gen -pthread \
-	-fstack-protector-strong $(WARNINGS) $(CFLAGS) \
+	-fstack-protector-strong $(WARNINGS) $(CPPFLAGS) $(CFLAGS) \
 	$(if $(filter 1,$(WERROR)),-Werror) \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
 	$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))

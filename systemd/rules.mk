@@ -14,7 +14,7 @@ UNITS := $(BUILD)/units/accountd.service $(BUILD)/units/accountd@.service
 MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 INSTALL_DATA = install -D -m 644 -t $(DESTDIR)
 
-.PHONY: install uninstall man
+.PHONY: install uninstall man deb
 
 install: all $(UNITS) $(MAN_PAGES) ## into $(DESTDIR)$(prefix); an existing configuration stays
 	install -D -t $(DESTDIR)$(bindir) $(BUILD)/accountd $(BUILD)/accountctl
@@ -35,6 +35,10 @@ uninstall: ## what install has put there, without the configuration
 	 while read -r file; do rm -fv "$(DESTDIR)/$$file"; done
 	@for directory in $(docdir)/examples $(docdir) $(datadir)/accountd/schemas $(datadir)/accountd; do \
 		rmdir $(DESTDIR)$$directory 2>/dev/null || true; done
+
+deb: ## Debian packages for the release of this machine, in $(BUILD)/deb, as lintian likes them
+	@tests/deps.sh deb
+	@systemd/build-deb.sh $(VERSION) $(BUILD)/deb
 
 man: $(MAN_PAGES) ## the man pages, in $(BUILD)/man
 

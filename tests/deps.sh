@@ -3,12 +3,21 @@
 #
 #   tests/deps.sh         what building, the demo and the tests need
 #   tests/deps.sh demo    … without what only the tests need
+#   tests/deps.sh deb     what building Debian packages needs
+#   tests/deps.sh boot    what the tests on whole machines need more than the others
 set -eu
 
 packages="gcc libc6-dev make pkg-config librdkafka-dev libhiredis-dev libjansson-dev libconfig-dev
 libmicrohttpd-dev libzstd-dev zlib1g-dev libssl-dev redis-server redis-tools kcat scdoc"
-[ "${1:-}" = demo ] || packages="$packages libcmocka-dev clang-format clang
-libclang-rt-dev liblua5.1-0-dev default-jre-headless maven python3 python3-venv ca-certificates systemd zsh"
+case ${1:-} in
+demo) ;;
+deb) packages="$packages libcmocka-dev debhelper dpkg-dev lintian systemd" ;;
+boot) packages="$packages systemd-container debootstrap default-jre-headless maven python3 python3-venv ca-certificates" ;;
+*)
+    packages="$packages libcmocka-dev clang-format clang libclang-rt-dev liblua5.1-0-dev default-jre-headless maven
+python3 python3-venv ca-certificates systemd zsh"
+    ;;
+esac
 
 installed() {
     dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
