@@ -55,5 +55,5 @@ $(BUILD)/units/accountd.service: systemd/accountd.service force
 # An instance has a configuration, a directory and secrets of its own.
 $(BUILD)/units/accountd@.service: $(BUILD)/units/accountd.service
 	@sed -e '/^Description=/s|$$| (%i)|' -e '/^ExecStart=/s|/accountd.conf|/%i.conf|' \
-		-e '/^StateDirectory=\|^WorkingDirectory=/s|accountd$$|accountd/%i|' -e '/^LoadCredential=/s|:accountd\.|:accountd.%i.|' \
+		-e '/^StateDirectory=\|^WorkingDirectory=/s|accountd$$|accountd-%i|' -e '/^LoadCredential=/s|:accountd\.|:accountd.%i.|' \
 		-e '/^#/s|accountd\.redis|accountd.NAME.redis|' $< > $@
