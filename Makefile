@@ -138,4 +138,4 @@ include systemd/rules.mk
 # Each kind of test has its own rules.
 include $(sort $(wildcard tests/*/rules.mk))
 
--include $(shell find $(BUILD) -path '$(BUILD)/boot' -prune -o -name '*.d' -type f -print 2>/dev/null)
+-include $(shell find $(BUILD) -path '$(BUILD)/boot' -prune -o -path '$(BUILD)/fresh' -prune -o -name '*.d' -type f -print 2>/dev/null)

@@ -12,14 +12,6 @@ quietly() {
     rm -f "$log"
 }
 
-# Certificate authorities that this machine trusts beside the usual ones, it trusts for a reason.
-trust_as_here() { # ROOT
-    [ -n "$(ls /usr/local/share/ca-certificates 2>/dev/null)" ] || return 0
-    mkdir -p "$1/usr/local/share/ca-certificates"
-    cp -r /usr/local/share/ca-certificates/. "$1/usr/local/share/ca-certificates/"
-    [ ! -x "$1/usr/sbin/update-ca-certificates" ] || quietly chroot "$1" update-ca-certificates
-}
-
 # Runs a command in a root as if it were a machine, without booting it. Options of systemd-nspawn come first.
 in_root() { # ROOT [--OPTION...] COMMAND...
     root=$1
