@@ -11,7 +11,7 @@ packages="gcc libc6-dev make pkg-config librdkafka-dev libhiredis-dev libjansson
 libmicrohttpd-dev libzstd-dev zlib1g-dev libssl-dev redis-server redis-tools kcat scdoc"
 case ${1:-} in
 demo) ;;
-deb) packages="$packages libcmocka-dev debhelper dpkg-dev lintian systemd" ;;
+deb) packages="$packages libcmocka-dev build-essential debhelper lintian systemd" ;;
 boot) packages="$packages systemd-container debootstrap default-jre-headless maven python3 python3-venv ca-certificates" ;;
 *)
     packages="$packages libcmocka-dev clang-format clang libclang-rt-dev liblua5.1-0-dev default-jre-headless maven

@@ -79,6 +79,16 @@ class Service:
         wait_for(lambda: f"a restart of {self.unit}\n{self.machine.journal()}", lambda: self.restarts() == before + 1, seconds)
         assert self.restarts() == before + 1
 
+    def reload(self):
+        """systemctl returns when the signal is sent; the log says when it was obeyed."""
+        mark = "settings: reloaded"
+        before = self.machine.journal(self.unit).count(mark)
+        self.machine.ask("systemctl", "reload", self.unit)
+        wait_for(
+            lambda: f"a reload\n{self.machine.journal()}",
+            lambda: self.machine.journal(self.unit).count(mark) == before + 1,
+        )
+
     def post(self, count):
         self.load.post(self.world, count)
 
@@ -187,12 +197,12 @@ def test_an_instance_and_a_reload(machine, hand):
 
     pid = hand.show("MainPID")
     hand.configure(apps=["other"])
-    machine.ask("systemctl", "reload", "accountd@hand")
+    hand.reload()
     assert hand.show("MainPID") == pid
     done = accountctl(machine, hand, "edit", "alice", "--set", "level=4")
     assert done.returncode == 1 and "app_forbidden" in done.stdout + done.stderr, done
     hand.configure()
-    machine.ask("systemctl", "reload", "accountd@hand")
+    hand.reload()
     assert accountctl(machine, hand, "edit", "alice", "--set", "level=4").returncode == 0
 
     started = time.monotonic()
