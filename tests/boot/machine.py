@@ -1,4 +1,4 @@
-"""A machine that systemd boots, in a container: its root is a directory that stays as it is, its network is this machine's."""
+"""A machine that systemd boots, in a container. Its root is a directory that stays as it is; the network is shared."""
 
 import os
 import re
@@ -27,7 +27,10 @@ class Machine:
             command, stdin=subprocess.DEVNULL, stdout=self.console, stderr=self.console, preexec_fn=self._enter_groups
         )
         self.leader = wait_for(self.log, self._find_leader, 30)
-        wait_for(self.log, lambda: self.run("systemctl", "is-system-running").stdout.strip() in ("running", "degraded"), 60)
+        wait_for(self.log, self._is_up, 60)
+
+    def _is_up(self):
+        return self.run("systemctl", "is-system-running").stdout.strip() in ("running", "degraded")
 
     def _enter_groups(self):
         for group in self.groups:
@@ -44,15 +47,15 @@ class Machine:
 
     def run(self, *command, text=None, seconds=60, environment=()):
         """Runs a command there; what it printed and how it ended."""
-        enter = ["nsenter", "-t", str(self.leader), "-a", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", *environment]
-        return subprocess.run(
-            [*enter, *map(str, command)], input=text, capture_output=True, text=True, timeout=seconds
-        )
+        enter = ["nsenter", "-t", str(self.leader), "-a", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
+        line = [*enter, *environment, *map(str, command)]
+        return subprocess.run(line, input=text, capture_output=True, text=True, timeout=seconds)
 
     def ask(self, *command, **how):
         """The same for a command that must succeed: what it printed."""
         done = self.run(*command, **how)
-        assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{done.stdout}{done.stderr}{self.journal()}"
+        said = f"{done.stdout}{done.stderr}{self.journal()}" if done.returncode else ""
+        assert done.returncode == 0, f"{command} ended with {done.returncode}:\n{said}"
         return done.stdout
 
     def write(self, path, text, mode="644"):

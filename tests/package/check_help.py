@@ -56,7 +56,8 @@ class Page:
     """A man page's source: sections by their title, without the marks of scdoc."""
 
     def __init__(self, name):
-        source = re.sub(r"\\(.)", r"\1", re.sub(r"(?<![\\\w])[*_]|[*_](?!\w)", "", (ROOT / "docs/man" / name).read_text()))
+        source = (ROOT / "docs/man" / name).read_text()
+        source = re.sub(r"\\(.)", r"\1", re.sub(r"(?<![\\\w])[*_]|[*_](?!\w)", "", source))
         parts = re.split(r"^# (.*)$", source, flags=re.M)
         self.name = name
         self.sections = dict(zip(parts[1::2], parts[2::2]))
@@ -129,7 +130,7 @@ def bash_offers(*words):
     return set(done.stdout.split())
 
 
-# What would be added to the list is written to the terminal instead, and then a mark. compadd with -O, -A or -D only asks.
+# What is added to the list is written to the terminal, too, and then a mark. compadd with -O, -A or -D only asks.
 ZSH_SCRIPT = r"""
 compadd() {
     local -a hits

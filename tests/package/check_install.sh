@@ -46,7 +46,8 @@ END
 contents | diff "$stage.expected" - >&2 || fail 'make install does not install what is expected (left)'
 rm "$stage.expected"
 
-"$stage/usr/bin/accountd" --check-config -c "$stage/etc/accountd/accountd.conf" || fail 'the sample configuration is wrong'
+"$stage/usr/bin/accountd" --check-config -c "$stage/etc/accountd/accountd.conf" ||
+    fail 'the sample configuration is wrong'
 grep -q '^ExecStart=/usr/bin/accountd -c /etc/accountd/' "$stage"/usr/lib/systemd/system/accountd.service ||
     fail 'the unit does not start what is installed'
 
