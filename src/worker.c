@@ -119,6 +119,7 @@ bool acd_worker_hold(struct acd_worker *worker)
     acd_consumer_pause(worker->consumer, true);
     while (polled != POLLED_OVER && acd_clock_ms() < retry_at) {
         acd_pulse_beat(worker->pulse, ACD_PULSE_WORK_MS);
+        acd_worker_count_lag(worker);
         polled = acd_worker_poll(worker, (int)(retry_at - acd_clock_ms()));
     }
     acd_consumer_pause(worker->consumer, false);
