@@ -27,8 +27,9 @@ missing=""
 for package in $packages; do
     installed "$package" || missing="$missing $package"
 done
-# Renamed between the two releases.
-installed libmsgpack-c-dev || installed libmsgpack-dev || missing="$missing msgpack"
+# NEW|OLD: renamed, or split, between the two releases.
+installed libmsgpack-c-dev || installed libmsgpack-dev || missing="$missing libmsgpack-c-dev|libmsgpack-dev"
+[ "${1:-}" != deb ] || [ -e /usr/share/pkgconfig/systemd.pc ] || missing="$missing systemd-dev|systemd"
 [ -n "$missing" ] || exit 0
 
 as_root=""
@@ -51,11 +52,11 @@ quietly() {
 
 echo "installing:$missing"
 quietly $as_root apt-get update
-case "$missing" in
-*" msgpack"*)
-    if apt-cache show libmsgpack-c-dev >/dev/null 2>&1; then name=libmsgpack-c-dev; else name=libmsgpack-dev; fi
-    missing=$(echo "$missing" | sed "s/ msgpack\$/ $name/")
-    ;;
-esac
+names=""
+for package in $missing; do
+    name=${package%|*}
+    apt-cache show "$name" >/dev/null 2>&1 || name=${package#*|}
+    names="$names $name"
+done
 # shellcheck disable=SC2086
-quietly $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+quietly $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $names

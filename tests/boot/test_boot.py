@@ -166,6 +166,16 @@ def test_it_starts(machine, service):
     assert machine.ask("stat", "-c", "%a", "/etc/credstore/accountd.redis-password") == "600\n"
 
 
+def test_a_look_at_the_servers(machine, service):
+    """As docs/operations.md has it: with the secrets, which a shell has not got."""
+    secret = "LoadCredential=redis-password:/etc/credstore/accountd.redis-password"
+    check = ["accountd", "--check-config", "--connect", "-c", service.config]
+    done = machine.run("systemd-run", "--quiet", "--pipe", "-p", "DynamicUser=yes", "-p", secret, *check)
+    findings = [line for line in done.stdout.splitlines() if "Redis" in line]
+    assert findings and not any(line.startswith("error:") for line in findings), done
+    assert "cannot be read" in "".join(machine.run(*check).stdout)
+
+
 def test_it_is_shut_in(machine, service):
     pid = service.show("MainPID")
     lines = machine.ask("cat", f"/proc/{pid}/status").splitlines()
