@@ -34,5 +34,5 @@ cp -r systemd/debian "$out/$name/debian"
 rm -r "${out:?}/$name"
 as_user=
 [ "$(id -u)" -ne 0 ] || as_user=--allow-root
-lintian $as_user --fail-on error,warning --display-info "$out"/accountd_*.changes
+lintian $as_user --fail-on error,warning "$out"/accountd_*.changes
 ls "$out"/*.deb
