@@ -1,4 +1,6 @@
 /* Loading: a batch's accounts in one round trip. */
+#include <stdio.h>
+
 #include "accountd/buffer.h"
 #include "accountd/text.h"
 #include "handle.h"
@@ -173,6 +175,11 @@ static enum acd_store answer_entries(struct acd_store_handle *store, struct acd_
                        answer_entry(store, arena,
                                     deleted && n < deleted->elements ? deleted->element[n] : NULL, entry));
         n++;
+    }
+    if (result == ACD_STORE_OK && deleted && deleted->elements != n) {
+        snprintf(store->redis.error, sizeof(store->redis.error), "HMGET: %zu values were asked for, %zu came",
+                 n, deleted->elements);
+        result = ACD_STORE_HALT;
     }
     if (deleted)
         freeReplyObject(deleted);

@@ -8,7 +8,6 @@ set -eu
 cd "$(dirname "$0")/../.."
 suite=${SUITE:-bookworm}
 directory=$(realpath -m "${BUILD:-build}")/fresh/$suite
-mirror=${MIRROR:-http://deb.debian.org/debian}
 [ $# -gt 0 ] || set -- demo check
 
 # shellcheck source-path=SCRIPTDIR/../..
@@ -18,7 +17,7 @@ tests/deps.sh boot
 mkdir -p "$directory"
 if [ ! -d "$directory/base" ]; then
     rm -rf "$directory/base.new"
-    quietly debootstrap --variant=minbase "$suite" "$directory/base.new" "$mirror"
+    quietly debootstrap --variant=minbase "$suite" "$directory/base.new" ${MIRROR:+"$MIRROR"}
     mv "$directory/base.new" "$directory/base"
 fi
 rm -rf "$directory/root"

@@ -12,7 +12,6 @@ suite=$1
 mkdir -p "$2"
 directory=$(cd "$2" && pwd)
 cd "$(dirname "$0")/../.."
-mirror=${MIRROR:-http://deb.debian.org/debian}
 own_suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 
 # shellcheck source-path=SCRIPTDIR/../..
@@ -25,7 +24,7 @@ make_root() { # NAME PACKAGE...
     echo "root: $suite for $name"
     rm -rf "$directory/$name.new"
     quietly debootstrap --variant=minbase \
-        --include=systemd,systemd-sysv,dbus,procps,libnss-systemd "$suite" "$directory/$name.new" "$mirror"
+        --include=systemd,systemd-sysv,dbus,procps,libnss-systemd "$suite" "$directory/$name.new" ${MIRROR:+"$MIRROR"}
     [ $# -eq 0 ] || in_root "$directory/$name.new" apt-get install -y --no-install-recommends "$@"
     mv "$directory/$name.new" "$directory/$name"
 }
