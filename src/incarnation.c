@@ -175,6 +175,7 @@ static bool found_group(struct acd_worker *worker, int32_t partitions)
     struct acd_slice present;
     struct acd_slice proposal;
     struct acd_slice deployment;
+    struct acd_committed announced;
     char nonce[ACD_NONCE_BYTES];
 
     if (!is_changelog_empty(worker))
@@ -191,6 +192,16 @@ static bool found_group(struct acd_worker *worker, int32_t partitions)
      * recovery finds out, and leaves alone. */
     if (!made_here(worker, present)) {
         recover(worker, present);
+        return false;
+    }
+    /* What the first look saw is old by now: another worker may have announced this Redis since, commands may
+     * have been decided on it, and it may have been emptied. Its announcement came before that, so a look
+     * after it finds it.
+     */
+    if (acd_consumer_announced(worker->consumer, &worker->arena, &announced))
+        return kafka_failed(worker);
+    if (announced.exists && !acd_slice_equal(announced.metadata, present)) {
+        acd_worker_report(worker, "another worker has taken a Redis into use at the same moment");
         return false;
     }
     if (acd_consumer_announce(worker->consumer, present))

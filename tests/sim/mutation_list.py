@@ -19,6 +19,8 @@ What has no place here, and why:
 - a call of the restore that comes late writes nothing, and the outbox that is put into its place is this batch's: the
   late call must come between two others of one connection: 3,800 seeds with "late:FCALL restore", and as many with
   "late:HSET*:next" and "pause:HSET*:next", hold without them;
+- a new group is not announced over an announcement that came meanwhile: of seeds with EMPTIED_MEANWHILE one in 3,900
+  needed it, too few to be waited for;
 - markers and incarnation are written in one call: there is no half of it to leave out;
 - stable offsets for the worker and for the recovery each by itself: both ask by one function.
 """

@@ -27,7 +27,7 @@ from mutation_list import MUTATIONS  # pylint: disable=wrong-import-position
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, os.environ.get("BUILD", "build"), "mutations")
-SOURCES = ("Makefile", "src", "include", "tests/sim", "tests/unit")
+SOURCES = ("Makefile", "src", "include", "systemd", "tests/sim", "tests/unit")
 PROGRAM = "build/sim"
 CHUNK = 200  # seeds of one start of the program
 
@@ -179,7 +179,7 @@ def unsound(base, sets, limits):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="rules whose name holds these words, or these|or these")
-    parser.add_argument("--seconds", type=float, default=20,
+    parser.add_argument("--seconds", type=float, default=60,
                         help="processor time that seeds are given to break without a rule")
     parser.add_argument("--seeds", type=int, default=1000000, help="how many at most")
     parser.add_argument("--sound", type=int, default=50, help="seeds that must hold with all rules")
