@@ -260,6 +260,7 @@ enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
         if (uncached)
             acd_cache_drop(worker->cache, entry->hash, entry->app->name, entry->name);
         entry->base = acd_cache_get(worker->cache, entry->hash, entry->app->name, entry->name);
+        entry->cached = entry->base != NULL;
         *(entry->base ? &hits : &misses) += entry->wanted;
         /* Named only by a command that has to wait: whatever is wrong with it is not this batch's matter. One
          * to be created is not read: the commit will say when there is one. */

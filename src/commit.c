@@ -123,8 +123,7 @@ bool acd_batch_commit(struct acd_worker *worker, struct batch *batch)
 void acd_batch_remember(struct acd_worker *worker, const struct batch *batch)
 {
     for (const struct acd_entry *entry = batch->state.entries; entry; entry = entry->next)
-        if (entry->touched &&
-            acd_cache_get(worker->cache, entry->hash, entry->app->name, entry->name) != entry->current)
+        if (entry->touched && !(entry->cached && entry->current == entry->base))
             acd_cache_put(worker->cache, entry->hash, entry->app->name, entry->name, entry->current);
     acd_cache_trim(worker->cache);
 }

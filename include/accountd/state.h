@@ -41,6 +41,7 @@ struct acd_entry {
     struct acd_entry *next_in_app;
     bool wanted;  /* a command that was taken into the batch names it */
     bool fresh;   /* the first of them creates it, so most likely there is no such account */
+    bool cached;  /* the base is the cache's */
     bool touched; /* a decision looked at it or changed it */
 };
 

@@ -1,4 +1,5 @@
 /* The directory of topics. */
+#include "admin.h"
 #include "directory.h"
 
 #include <stdio.h>
@@ -111,44 +112,25 @@ int32_t acd_topics_partitions(struct acd_topics *topics, struct acd_slice name)
     return partitions;
 }
 
-/* What the broker says of one CreatePartitions; empty for success. */
-static void growth_error(rd_kafka_event_t *event, char *error, size_t error_bytes)
-{
-    const rd_kafka_topic_result_t **results;
-    size_t count = 0;
-
-    error[0] = '\0';
-    if (!event) {
-        snprintf(error, error_bytes, "no answer");
-    } else if (rd_kafka_event_error(event)) {
-        snprintf(error, error_bytes, "%s", rd_kafka_event_error_string(event));
-    } else {
-        results =
-            rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &count);
-        if (count && rd_kafka_topic_result_error(results[0]))
-            snprintf(error, error_bytes, "%s", rd_kafka_err2str(rd_kafka_topic_result_error(results[0])));
-    }
-}
-
+/* `error` tells what the broker says; empty for success. */
 static void grow(struct acd_topics *topics, const char *name, int32_t count, char *error, size_t error_bytes)
 {
     rd_kafka_NewPartitions_t *more = rd_kafka_NewPartitions_new(name, (size_t)count, error, error_bytes);
-    rd_kafka_AdminOptions_t *options;
-    rd_kafka_queue_t *queue;
-    rd_kafka_event_t *event;
+    const rd_kafka_topic_result_t **results;
+    struct acd_admin admin;
+    size_t asked = 0;
 
     if (!more)
         return;
-    options = rd_kafka_AdminOptions_new(topics->rk, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS);
-    queue = rd_kafka_queue_new(topics->rk);
-    rd_kafka_AdminOptions_set_request_timeout(options, ACD_DIRECTORY_TIMEOUT_MS, NULL, 0);
-    rd_kafka_CreatePartitions(topics->rk, &more, 1, options, queue);
-    event = rd_kafka_queue_poll(queue, ACD_DIRECTORY_TIMEOUT_MS);
-    growth_error(event, error, error_bytes);
-    if (event)
-        rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_AdminOptions_destroy(options);
+    admin = acd_admin_begin(topics->rk, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS);
+    rd_kafka_CreatePartitions(topics->rk, &more, 1, admin.options, admin.queue);
+    if (acd_admin_wait(&admin, error, error_bytes)) {
+        results = rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(admin.event),
+                                                          &asked);
+        if (asked && rd_kafka_topic_result_error(results[0]))
+            snprintf(error, error_bytes, "%s", rd_kafka_err2str(rd_kafka_topic_result_error(results[0])));
+    }
+    acd_admin_end(&admin);
     rd_kafka_NewPartitions_destroy(more);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "accountd/producer.h"
+#include "admin.h"
 #include "directory.h"
 
 static const char *config_value(const rd_kafka_ConfigResource_t *resource, const char *name)
@@ -28,18 +29,14 @@ struct topic_settings {
 static void ask_settings(struct acd_topics *topics, const char *topic, struct topic_settings *out)
 {
     rd_kafka_ConfigResource_t *resource = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(topics->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(topics->rk);
-    rd_kafka_event_t *event;
+    struct acd_admin admin = acd_admin_begin(topics->rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    char error[256];
 
-    rd_kafka_AdminOptions_set_request_timeout(options, ACD_DIRECTORY_TIMEOUT_MS, NULL, 0);
-    rd_kafka_DescribeConfigs(topics->rk, &resource, 1, options, queue);
-    event = rd_kafka_queue_poll(queue, ACD_DIRECTORY_TIMEOUT_MS);
-    if (event && !rd_kafka_event_error(event)) {
+    rd_kafka_DescribeConfigs(topics->rk, &resource, 1, admin.options, admin.queue);
+    if (acd_admin_wait(&admin, error, sizeof(error))) {
         size_t count;
-        const rd_kafka_ConfigResource_t **resources =
-            rd_kafka_DescribeConfigs_result_resources(rd_kafka_event_DescribeConfigs_result(event), &count);
+        const rd_kafka_ConfigResource_t **resources = rd_kafka_DescribeConfigs_result_resources(
+            rd_kafka_event_DescribeConfigs_result(admin.event), &count);
         const char *policy = count ? config_value(resources[0], "cleanup.policy") : NULL;
         const char *largest = count ? config_value(resources[0], "max.message.bytes") : NULL;
 
@@ -51,10 +48,7 @@ static void ask_settings(struct acd_topics *topics, const char *topic, struct to
         if (largest)
             out->message_max = atoll(largest);
     }
-    if (event)
-        rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_AdminOptions_destroy(options);
+    acd_admin_end(&admin);
     rd_kafka_ConfigResource_destroy(resource);
 }
 

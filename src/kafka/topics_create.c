@@ -4,6 +4,7 @@
 
 #include "accountd/clock.h"
 #include "accountd/log.h"
+#include "admin.h"
 #include "directory.h"
 
 /* What a command may have beside its value: key, headers, and what Kafka adds. */
@@ -23,17 +24,13 @@ struct plan {
     long long message_bytes;
 };
 
-/* What the broker says of one CreateTopics; false for a refusal, with the reason. */
+/* What the broker says of one topic; false for a refusal, with the reason. */
 static bool is_made(rd_kafka_event_t *event, char *error, size_t error_bytes)
 {
     const rd_kafka_topic_result_t **results;
     rd_kafka_resp_err_t failure;
     size_t count = 0;
 
-    if (!event || rd_kafka_event_error(event)) {
-        snprintf(error, error_bytes, "%s", event ? rd_kafka_event_error_string(event) : "no answer");
-        return false;
-    }
     results = rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), &count);
     failure = count ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR_UNKNOWN;
     /* Another daemon of the group was quicker. */
@@ -51,9 +48,7 @@ static bool create(struct acd_topics *topics, const struct plan *plan, char *err
     int64_t replicas = topics->settings->topics.replication_factor;
     rd_kafka_NewTopic_t *topic = rd_kafka_NewTopic_new(plan->name, plan->partitions,
                                                        replicas ? (int)replicas : -1, error, error_bytes);
-    rd_kafka_AdminOptions_t *options;
-    rd_kafka_queue_t *queue;
-    rd_kafka_event_t *event;
+    struct acd_admin admin;
     char bytes[32];
     bool made;
 
@@ -62,16 +57,10 @@ static bool create(struct acd_topics *topics, const struct plan *plan, char *err
     snprintf(bytes, sizeof(bytes), "%lld", plan->message_bytes);
     rd_kafka_NewTopic_set_config(topic, "cleanup.policy", plan->policy);
     rd_kafka_NewTopic_set_config(topic, "max.message.bytes", bytes);
-    options = rd_kafka_AdminOptions_new(topics->rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
-    queue = rd_kafka_queue_new(topics->rk);
-    rd_kafka_AdminOptions_set_request_timeout(options, ACD_DIRECTORY_TIMEOUT_MS, NULL, 0);
-    rd_kafka_CreateTopics(topics->rk, &topic, 1, options, queue);
-    event = rd_kafka_queue_poll(queue, ACD_DIRECTORY_TIMEOUT_MS);
-    made = is_made(event, error, error_bytes);
-    if (event)
-        rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_AdminOptions_destroy(options);
+    admin = acd_admin_begin(topics->rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_CreateTopics(topics->rk, &topic, 1, admin.options, admin.queue);
+    made = acd_admin_wait(&admin, error, error_bytes) && is_made(admin.event, error, error_bytes);
+    acd_admin_end(&admin);
     rd_kafka_NewTopic_destroy(topic);
     return made;
 }
@@ -128,31 +117,22 @@ static int has_committed(struct acd_topics *topics, char *error, size_t error_by
 {
     rd_kafka_ListConsumerGroupOffsets_t *ask =
         rd_kafka_ListConsumerGroupOffsets_new(topics->settings->kafka.group, NULL);
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(topics->rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(topics->rk);
+    struct acd_admin admin = acd_admin_begin(topics->rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
     const rd_kafka_group_result_t **groups;
-    rd_kafka_event_t *event;
     size_t count = 0;
     int committed = -1;
 
-    rd_kafka_AdminOptions_set_request_timeout(options, ACD_DIRECTORY_TIMEOUT_MS, NULL, 0);
-    rd_kafka_ListConsumerGroupOffsets(topics->rk, &ask, 1, options, queue);
-    event = rd_kafka_queue_poll(queue, ACD_DIRECTORY_TIMEOUT_MS);
-    snprintf(error, error_bytes, "%s", event ? rd_kafka_event_error_string(event) : "no answer");
-    if (event && !rd_kafka_event_error(event)) {
+    rd_kafka_ListConsumerGroupOffsets(topics->rk, &ask, 1, admin.options, admin.queue);
+    if (acd_admin_wait(&admin, error, error_bytes)) {
         groups = rd_kafka_ListConsumerGroupOffsets_result_groups(
-            rd_kafka_event_ListConsumerGroupOffsets_result(event), &count);
+            rd_kafka_event_ListConsumerGroupOffsets_result(admin.event), &count);
         if (count && rd_kafka_group_result_error(groups[0]))
             snprintf(error, error_bytes, "%s", rd_kafka_error_string(rd_kafka_group_result_error(groups[0])));
         else if (count)
             committed =
                 any_committed(rd_kafka_group_result_partitions(groups[0]), topics->settings->kafka.commands);
     }
-    if (event)
-        rd_kafka_event_destroy(event);
-    rd_kafka_queue_destroy(queue);
-    rd_kafka_AdminOptions_destroy(options);
+    acd_admin_end(&admin);
     rd_kafka_ListConsumerGroupOffsets_destroy(ask);
     return committed;
 }

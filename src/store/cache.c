@@ -155,12 +155,12 @@ void acd_cache_put(struct acd_cache *cache, uint64_t hash, struct acd_slice app,
 {
     /* Copied before the older one goes: the account may borrow from it. */
     struct item *item = make_item(hash, app, name, account);
-    struct item **place;
+    struct item **place = find(cache, hash, app, name);
 
-    acd_cache_drop(cache, hash, app, name);
+    if (*place)
+        remove_at(cache, place);
     if (!item)
         return;
-    place = &cache->buckets[hash & (cache->bucket_count - 1)];
     item->chain = *place;
     *place = item;
     link_newest(cache, item);
@@ -183,6 +183,12 @@ void acd_cache_trim(struct acd_cache *cache)
 
 void acd_cache_clear(struct acd_cache *cache)
 {
-    while (cache->oldest)
-        acd_cache_drop(cache, cache->oldest->hash, cache->oldest->app, cache->oldest->name);
+    for (struct item *item = cache->newest, *older; item; item = older) {
+        older = item->older;
+        free(item);
+    }
+    cache->newest = NULL;
+    cache->oldest = NULL;
+    cache->bytes = 0;
+    memset(cache->buckets, 0, cache->bucket_count * sizeof(*cache->buckets));
 }

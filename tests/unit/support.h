@@ -1,4 +1,4 @@
-/* support.h: what the unit tests of the core share: JSON as values, and answers and accounts as text. */
+/* support.h: what unit tests share: files, JSON as values, and answers and accounts as text. */
 #ifndef ACCOUNTD_TESTS_SUPPORT_H
 #define ACCOUNTD_TESTS_SUPPORT_H
 
@@ -10,6 +10,9 @@
 #include <cmocka.h>
 
 #include "accountd/apply.h"
+
+/* The whole file, to be freed by the caller; fails the test when there is none. */
+char *test_read_whole(const char *path);
 
 /* The tree of a JSON text in which ' stands for ", so that tables stay readable. A string "~N" becomes N
  * times x. The text itself need not live on. */

@@ -1,16 +1,11 @@
 /* The sample file and the man page's list of settings are what the table says. With ACD_WRITE set (make
  * settings-docs) they are written instead of compared. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "../../src/ops/settings_table.h"
+#include "support.h"
 
 #define SAMPLE ACD_SOURCE_DIR "/docs/accountd.conf"
 #define MAN    ACD_SOURCE_DIR "/docs/man/accountd.conf.5.scd"
@@ -18,20 +13,6 @@
 /* scdoc's comments around the generated part. */
 #define BEGIN "; settings: begin, written by make settings-docs\n"
 #define END   "; settings: end\n"
-
-static char *read_whole(const char *path)
-{
-    enum { BYTES = 1 << 18 };
-    char *text = calloc(1, BYTES);
-    FILE *file = fopen(path, "r");
-
-    assert_non_null(text);
-    if (!file)
-        fail_msg("%s cannot be read", path);
-    assert_true(fread(text, 1, BYTES - 1, file) < BYTES - 1);
-    fclose(file);
-    return text;
-}
 
 static void write_whole(const char *path, const char *text)
 {
@@ -134,7 +115,7 @@ static void compare(const char *path, const char *found, const char *before, siz
 
 static void test_sample(void **state)
 {
-    char *found = read_whole(SAMPLE);
+    char *found = test_read_whole(SAMPLE);
     char *wanted = sample_text();
 
     compare(SAMPLE, found, "", 0, wanted, "");
@@ -144,7 +125,7 @@ static void test_sample(void **state)
 
 static void test_man(void **state)
 {
-    char *found = read_whole(MAN);
+    char *found = test_read_whole(MAN);
     char *begin = strstr(found, BEGIN);
     char *end = strstr(found, END);
     char *wanted = man_section();

@@ -1,38 +1,20 @@
 /* --check-config --connect asks for the right to do each command that accountd sends or its functions run:
  * the list in src/store/examine.c leaves none out. */
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
+#include "support.h"
 
 #define STORE ACD_SOURCE_DIR "/src/store/"
-
-static char *read_whole(const char *path)
-{
-    enum { BYTES = 1 << 18 };
-    char *text = calloc(1, BYTES);
-    FILE *file = fopen(path, "r");
-
-    assert_non_null(text);
-    if (!file)
-        fail_msg("%s cannot be read", path);
-    assert_true(fread(text, 1, BYTES - 1, file) < BYTES - 1);
-    fclose(file);
-    return text;
-}
 
 /* Every word in capitals that follows `before` and is ended by `quote` must be in the list. Returns how many.
  */
 static unsigned check_words(const char *path, const char *before, char quote)
 {
-    char *list = read_whole(STORE "examine.c");
-    char *text = read_whole(path);
+    char *list = test_read_whole(STORE "examine.c");
+    char *text = test_read_whole(path);
     unsigned found = 0;
 
     for (const char *at = text; (at = strstr(at, before)); found++) {
