@@ -12,11 +12,13 @@ export BUILD
 
 # Debian 13 calls the package msgpack-c, Debian 12 msgpack.
 MSGPACK := $(shell pkg-config --exists msgpack-c 2>/dev/null && echo msgpack-c || echo msgpack)
-PACKAGES := rdkafka hiredis jansson $(MSGPACK) libconfig libmicrohttpd libzstd zlib libcrypto
+# Debian 12's hiredis has no TLS.
+REDIS_TLS := $(shell pkg-config --exists hiredis_ssl libssl 2>/dev/null && echo hiredis_ssl libssl)
+PACKAGES := $(REDIS_TLS) rdkafka hiredis jansson $(MSGPACK) libconfig libmicrohttpd libzstd zlib libcrypto
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wno-unused-parameter
 FLAGS := -std=c11 -D_GNU_SOURCE -DACD_VERSION='"$(VERSION)"' -Iinclude -I$(BUILD)/gen -pthread \
-	-fstack-protector-strong $(WARNINGS) $(CPPFLAGS) $(CFLAGS) \
+	-fstack-protector-strong $(WARNINGS) $(if $(REDIS_TLS),-DACD_REDIS_TLS) $(CPPFLAGS) $(CFLAGS) \
 	$(if $(filter 1,$(WERROR)),-Werror) \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
 	$(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PACKAGES) 2>/dev/null))
@@ -35,7 +37,7 @@ LIB := $(BUILD)/libaccountd.a
 CTL_LIB := $(BUILD)/libaccountctl.a
 FUNCTIONS := $(BUILD)/gen/functions_lua.h
 
-.PHONY: all deps demo check check-unit check-system check-asan check-asan-unit settings-docs format tidy clean help force
+.PHONY: all deps demo check check-unit check-system roundtrip check-asan check-asan-unit settings-docs metrics-docs format tidy clean help force
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -59,6 +61,9 @@ check-unit: $(TESTS:%=$(BUILD)/unit/%) ## unit tests
 settings-docs: $(BUILD)/unit/test_settings_docs ## write the lists of settings in docs/ from their table
 	@ACD_WRITE=1 $<
 
+metrics-docs: $(BUILD)/unit/test_metrics_docs ## write the list of metrics in docs/ from the page that accountd serves
+	@ACD_WRITE=1 $<
+
 check-asan: ## unit tests and a part of the system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory check-asan-unit
 	@$(MAKE) --no-print-directory check-asan-system
@@ -67,9 +72,13 @@ check-asan: ## unit tests and a part of the system tests under AddressSanitizer 
 check-asan-unit: # in a make of its own, for its flags
 	@ASAN_OPTIONS=allocator_may_return_null=1 $(MAKE) --no-print-directory BUILD=build-asan WERROR=1 CFLAGS='-O1 -g' SANITIZE=address,undefined check-unit
 
-SYSTEM_JOBS ?= 2
+# Twice the processors: the tests wait for servers more than they compute.
+SYSTEM_JOBS ?= $(shell echo $$((2 * $$(nproc))))
 check-system: all ## the programs on a real Kafka and Redis, SYSTEM_JOBS files of tests at once
 	@tests/system/run.sh -n $(SYSTEM_JOBS) --dist loadfile
+
+roundtrip: all ## an export of ACCOUNTS accounts is imported again, in every format and compression
+	@ACCOUNTS=$(or $(ACCOUNTS),1000000) tests/system/run.sh -q -s test_roundtrip.py
 
 format: ## lay all C files out
 	$(CLANG_FORMAT) -i $(FORMATTED)
@@ -103,7 +112,7 @@ $(CTL_LIB): $(call object,$(filter-out src/ctl/main.c,$(CTL_SOURCES)))
 $(LIB) $(CTL_LIB):
 	@rm -f $@
 	@echo "  AR $@"
-	@$(AR) rcs $@ $^
+	@$(AR) qcs $@ $^
 
 $(BUILD)/obj/%.o: src/%.c $(BUILD)/flags | $(FUNCTIONS)
 	@mkdir -p $(@D)

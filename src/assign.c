@@ -17,6 +17,8 @@ static void free_partition(struct acd_worker *worker, struct partition *partitio
     acd_worker_release(worker, partition, partition->queued);
     free(partition->queue);
     free((void *)(uintptr_t)partition->marker.data);
+    free((void *)(uintptr_t)partition->jobs.data);
+    acd_metric_add(ACD_METRIC_EXPORTS_OPEN, -(int64_t)partition->job_count);
 }
 
 void acd_assign_give_up(struct acd_worker *worker)
@@ -41,8 +43,7 @@ void acd_assign_free(struct acd_worker *worker)
     for (uint32_t i = 0; i < worker->partition_count; i++)
         if (worker->partitions[i].phase == HALTED)
             acd_metric_add(ACD_METRIC_HALTED_PARTITIONS, -1);
-    acd_metric_add(ACD_METRIC_LAG, -worker->lag);
-    worker->lag = 0;
+    acd_observe_no_lag(worker);
     free(worker->partitions);
     worker->partitions = NULL;
     worker->partition_count = 0;
@@ -94,6 +95,8 @@ void acd_assign_doubt(struct acd_worker *worker)
 
 void acd_assign_halt(struct acd_worker *worker, struct partition *partition, const char *format, ...)
 {
+    const struct acd_log_field at[] = {acd_log_number("partition", partition->id),
+                                       acd_log_number("offset", partition->next)};
     char reason[400];
     va_list args;
 
@@ -104,7 +107,7 @@ void acd_assign_halt(struct acd_worker *worker, struct partition *partition, con
         acd_metric_add(ACD_METRIC_HALTED_PARTITIONS, 1);
     partition->phase = HALTED;
     acd_worker_release(worker, partition, partition->queued);
-    acd_log(ACD_LOG_ERROR, "partition %d is halted: %s", partition->id, reason);
+    acd_log_fields(ACD_LOG_ERROR, at, 2, "partition %d is halted: %s", partition->id, reason);
     acd_worker_report(worker, "partition %d is halted: %s", partition->id, reason);
 }
 
@@ -121,7 +124,9 @@ void acd_assign_keep(struct acd_worker *worker, struct acd_slice *kept, struct a
 
     if (!copy)
         acd_arena_no_memory(&worker->arena);
-    memcpy(copy, value.data, value.len);
+    /* Without jobs there are no bytes, and memcpy takes no null pointer. */
+    if (value.len)
+        memcpy(copy, value.data, value.len);
     free((void *)(uintptr_t)kept->data);
     *kept = acd_slice(copy, value.len);
 }
@@ -148,8 +153,10 @@ static bool answer_pending(struct acd_worker *worker, struct partition *partitio
 {
     struct acd_outgoing_list messages;
     struct acd_slice outbox;
-    struct acd_token token = {.changelog_end = partition->changelog_end};
+    struct acd_token token = {.changelog_end = partition->changelog_end, .floor_ms = partition->floor_ms};
     struct acd_offset offset = {.partition = partition->id, .next = marker->next};
+    const struct acd_log_field at[] = {acd_log_number("partition", partition->id),
+                                       acd_log_number("offset", marker->from)};
 
     if (acd_store_outbox(worker->store, &worker->arena, partition->id, text, &outbox) != ACD_STORE_OK) {
         acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
@@ -172,8 +179,9 @@ static bool answer_pending(struct acd_worker *worker, struct partition *partitio
     if (!acd_publish(worker, &offset, 1, &messages, false))
         return false;
     acd_metric_add(ACD_METRIC_OUTBOX_ANSWERED, 1);
-    acd_log(ACD_LOG_INFO, "partition %d: answered the batch from offset %lld to %lld from the outbox",
-            partition->id, (long long)marker->from, (long long)marker->last);
+    acd_log_fields(ACD_LOG_INFO, at, 2,
+                   "partition %d: answered the batch from offset %lld to %lld from the outbox", partition->id,
+                   (long long)marker->from, (long long)marker->last);
     return true;
 }
 
@@ -233,7 +241,11 @@ static void resolve_one(struct acd_worker *worker, struct partition *partition,
 {
     struct acd_marker marker;
     struct acd_slice origin = acd_assign_origin(worker, partition->id);
+    struct acd_token token;
 
+    if (committed->exists && acd_token_parse(committed->metadata, &token) &&
+        token.floor_ms > partition->floor_ms)
+        partition->floor_ms = token.floor_ms;
     if (text.data && (!acd_marker_parse(text, &marker) || !acd_slice_equal(marker.origin, origin))) {
         acd_assign_halt(worker, partition, "its marker in Redis is not this deployment's: %.*s",
                         ACD_SLICE_ARGS(text));
@@ -243,10 +255,13 @@ static void resolve_one(struct acd_worker *worker, struct partition *partition,
         return;
     switch (acd_standing(committed, text.data ? &marker : NULL)) {
     case ACD_STANDING_CLEAN:
+        if (!acd_jobs_load(worker, partition))
+            return;
         run_from(worker, partition, committed, text, text.data ? &marker : NULL);
         return;
     case ACD_STANDING_PENDING:
-        if (answer_pending(worker, partition, text, &marker) && partition->phase != HALTED)
+        if (answer_pending(worker, partition, text, &marker) && partition->phase != HALTED &&
+            acd_jobs_load(worker, partition))
             run_from(worker, partition, committed, text, &marker);
         return;
     case ACD_STANDING_FOREIGN:

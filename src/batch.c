@@ -1,5 +1,6 @@
 /* A batch: from records to decisions, and from decisions to messages. */
 #include "accountd/buffer.h"
+#include "accountd/clock.h"
 #include "accountd/export.h"
 #include "accountd/metrics.h"
 #include "accountd/reply.h"
@@ -23,39 +24,63 @@ static struct acd_slice position_text(struct acd_worker *worker, const struct ac
     return acd_buffer_slice(&text);
 }
 
-/* Reads key, headers and value. A record that ended the process before is not looked into. */
-static void decode(struct acd_worker *worker, struct item *item)
+/* Where the reply goes, and how it is encoded: known of the worst of commands. */
+static void choose_route(struct acd_worker *worker, struct item *item)
 {
-    const struct acd_settings *settings = worker->rules->settings;
     const struct acd_record *record = &item->record;
-    struct acd_slice value = acd_codec_unframe(record->value);
-    struct acd_value message;
-    const char *malformed;
-    bool readable = acd_record_headers(record, &worker->arena, &item->headers, &item->header_count) == 0;
 
     acd_route(worker->rules->router, &worker->arena, record->key, record->partition, item->headers,
               item->header_count, &item->route);
-    item->encoding = acd_codec_choose(item->route.content_type, value);
-    if (item->partition->set_aside) {
-        item->refusal = acd_refusal(
-            &worker->arena, ACD_INTERNAL, acd_slice(NULL, 0),
-            "accountd ended %d times while it worked on this command, and set it aside", ATTEMPTS_MAX);
-        return;
-    }
-    if (!readable)
+    item->encoding = acd_codec_choose(item->route.content_type, acd_codec_unframe(record->value));
+}
+
+static void read_value(struct acd_worker *worker, struct item *item)
+{
+    const struct acd_settings *settings = worker->rules->settings;
+    const struct acd_record *record = &item->record;
+    struct acd_value message;
+    const char *malformed;
+
+    if (item->headers_unread)
         malformed = "the record's headers cannot be read; send fewer";
     else if (record->value.len > (size_t)settings->limits.command_bytes)
         malformed = acd_arena_format(&worker->arena, "the command is %zu bytes; at most %lld are allowed",
                                      record->value.len, (long long)settings->limits.command_bytes)
                         .data;
     else
-        malformed = acd_codec_decode(item->encoding, value, &worker->arena, &message);
+        malformed =
+            acd_codec_decode(item->encoding, acd_codec_unframe(record->value), &worker->arena, &message);
     if (malformed)
         item->refusal = acd_refusal(&worker->arena, ACD_MALFORMED, acd_slice(NULL, 0), "%s", malformed);
     else
         item->refusal = acd_command_read(&message, &worker->rules->policy,
                                          item->route.refusal.code ? &item->route.refusal : NULL,
                                          &worker->arena, &item->command);
+}
+
+void acd_batch_read_again(struct acd_worker *worker, struct item *item)
+{
+    choose_route(worker, item);
+    read_value(worker, item);
+}
+
+/* Reads key, headers and value. A record that ended the process before is not looked into. */
+static void decode(struct acd_worker *worker, struct item *item)
+{
+    item->headers_unread =
+        acd_record_headers(&item->record, &worker->arena, &item->headers, &item->header_count) != 0;
+    choose_route(worker, item);
+    if (item->partition->set_aside) {
+        item->refusal = acd_refusal(
+            &worker->arena, ACD_INTERNAL, acd_slice(NULL, 0),
+            "accountd ended %d times while it worked on this command, and set it aside", ATTEMPTS_MAX);
+        return;
+    }
+    if (worker->rules->keyring && !acd_item_authenticate(worker, item))
+        return;
+    read_value(worker, item);
+    if (item->grant)
+        acd_item_authorize(worker, item);
 }
 
 static bool is_busy(const struct acd_worker *worker, uint64_t hash)
@@ -179,7 +204,8 @@ void acd_batch_take(struct acd_worker *worker, struct batch *batch)
                         BATCH_ACCOUNTS_MAX, false, true};
     uint32_t expected = worker->queued < room.records ? worker->queued : room.records;
 
-    *batch = (struct batch){0};
+    *batch = (struct batch){.began_us = acd_clock_us()};
+    batch->stage_us = batch->began_us;
     acd_state_init(&batch->state, &worker->arena, expected);
     batch->items = acd_arena_calloc(&worker->arena, (size_t)expected + 1, sizeof(*batch->items));
     batch->parts = acd_arena_calloc(&worker->arena, worker->partition_count, sizeof(*batch->parts));
@@ -272,6 +298,8 @@ enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
     acd_metric_add(ACD_METRIC_CACHE_MISSES, misses);
     if (result == ACD_STORE_OK)
         result = acd_store_load(worker->store, &worker->arena, &batch->state);
+    if (result == ACD_STORE_OK && worker->rules->keyring)
+        result = acd_batch_load_spent(worker, batch);
     return result == ACD_STORE_OK && lists_moved(worker, batch) ? ACD_STORE_STALE : result;
 }
 
@@ -326,36 +354,51 @@ static struct acd_answer decide(struct acd_worker *worker, struct batch *batch, 
     return acd_apply(&batch->state, &item->command, &worker->rules->policy, at_ms);
 }
 
+struct acd_origin acd_batch_origin(const struct acd_worker *worker, const struct item *item)
+{
+    return (struct acd_origin){acd_slice_str(worker->shared->settings->kafka.commands),
+                               item->record.partition, item->record.offset,
+                               acd_time_clamp(item->record.timestamp_ms)};
+}
+
 /* Decides one command and adds all that it publishes to its partition's messages. */
-static void decide_item(struct acd_worker *worker, struct batch *batch, struct part *part,
-                        const struct item *item)
+static void decide_item(struct acd_worker *worker, struct batch *batch, struct part *part, struct item *item)
 {
     const struct acd_record *record = &item->record;
     struct acd_slice position = position_text(worker, record);
     struct acd_slice id = item->command.id.len ? item->command.id : position;
-    struct acd_origin origin = {acd_slice_str(worker->shared->settings->kafka.commands), record->partition,
-                                record->offset, acd_time_clamp(record->timestamp_ms)};
+    struct acd_origin origin = acd_batch_origin(worker, item);
     struct acd_answer answer = decide(worker, batch, item, origin.at_ms);
     struct acd_export file;
     const struct acd_manifest *manifest = NULL;
     struct acd_slice value;
 
-    if (item->command.op == ACD_EXPORT && answer.ok_count > 0) {
-        if (acd_export_build(&worker->arena, &item->command, &answer, id, &origin, &file)) {
+    if (item->command.every && answer.status == ACD_STATUS_OK) {
+        struct acd_refusal refusal = acd_jobs_open(worker, part, item, position);
+
+        if (refusal.code == ACD_OK)
+            return;
+        answer = acd_refuse(refusal);
+    } else if (item->command.op == ACD_EXPORT && answer.ok_count > 0) {
+        if (acd_export_build(&worker->arena, &item->command, &answer, id, &origin,
+                             (size_t)worker->shared->settings->limits.chunk_bytes, &file)) {
             answer =
                 acd_refuse(acd_refusal(&worker->arena, ACD_INTERNAL, acd_slice(NULL, 0),
                                        "the file could not be compressed for want of memory; try again"));
         } else {
             manifest = &file.manifest;
-            acd_messages_file(worker, part, &file);
+            acd_messages_chunks(worker, part, &file);
+            acd_messages_manifest(worker, part, manifest);
         }
     }
     value = acd_reply_encode(&worker->arena, item->encoding, &item->command, &answer, id, &origin, manifest);
-    acd_messages_reply(worker, part, item, &answer, value);
+    acd_messages_reply(worker, part, item, &answer, value, position);
     acd_messages_changes(worker, batch, part, item, &answer, position);
-    if (answer.refusal.code == ACD_MALFORMED || item->partition->set_aside)
+    item->dead_letter = answer.refusal.code == ACD_MALFORMED || item->partition->set_aside;
+    if (item->dead_letter)
         acd_messages_dead_letter(worker, part, item, &answer.refusal);
-    acd_metric_command(item->command.op, answer.refusal.code);
+    item->answered = answer.refusal;
+    item->decided = true;
 }
 
 void acd_batch_decide(struct acd_worker *worker, struct batch *batch)
@@ -371,10 +414,12 @@ void acd_batch_decide(struct acd_worker *worker, struct batch *batch)
         uint32_t end = next + part->taken;
 
         for (; next < end && !full; next++) {
-            const struct item *item = &batch->items[next];
+            struct item *item = &batch->items[next];
 
             if (item->refusal.code == ACD_OK && !claim_admins(batch, item))
                 break;
+            if (item->spent)
+                acd_item_spend(worker, batch, item);
             decide_item(worker, batch, part, item);
             part->last = item->record.offset;
             decided++;

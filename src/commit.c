@@ -22,26 +22,42 @@ void acd_batch_refused(struct acd_worker *worker, const struct batch *batch)
     acd_assign_halt(worker, batch->parts[0].partition, "Redis: %s", acd_store_error(worker->store));
 }
 
+/* The last record that was decided; a batch without any repeats the one before. */
+static void mark_last(const struct part *part, struct acd_marker *marker)
+{
+    struct acd_marker before;
+    const struct acd_record *last;
+
+    if (part->taken) {
+        last = partition_record(part->partition, part->taken - 1);
+        marker->last = part->last;
+        acd_fingerprint(last->key, last->value, last->timestamp_ms, marker->fingerprint);
+    } else if (acd_marker_parse(part->partition->marker, &before)) {
+        marker->last = before.last;
+        memcpy(marker->fingerprint, before.fingerprint, sizeof(marker->fingerprint));
+    }
+}
+
 static void make_markers(struct acd_worker *worker, struct batch *batch, struct acd_commit_part *parts)
 {
     struct acd_marker marker;
 
     for (uint32_t i = 0; i < batch->part_count; i++) {
         struct part *part = &batch->parts[i];
-        const struct acd_record *last = partition_record(part->partition, part->taken - 1);
 
         acd_nonce(part->nonce);
         marker = (struct acd_marker){
             .from = part->partition->next == ACD_OFFSET_BEGINNING ? part->from : part->partition->next,
-            .next = part->last + 1,
-            .last = part->last};
+            .next = part->last + 1};
         memcpy(marker.nonce, part->nonce, sizeof(marker.nonce));
         memcpy(marker.before, part->partition->nonce, sizeof(marker.before));
-        acd_fingerprint(last->key, last->value, last->timestamp_ms, marker.fingerprint);
+        mark_last(part, &marker);
         marker.origin = acd_assign_origin(worker, part->partition->id);
         part->marker = acd_marker_format(&worker->arena, &marker);
-        parts[i] = (struct acd_commit_part){part->partition->id, part->partition->marker, part->marker,
-                                            acd_outbox_encode(&worker->arena, &part->messages)};
+        parts[i] =
+            (struct acd_commit_part){part->partition->id, part->partition->marker,
+                                     part->marker,        acd_outbox_encode(&worker->arena, &part->messages),
+                                     part->jobs,          part->taken == 0};
     }
 }
 
@@ -83,7 +99,8 @@ static void remember_busy(struct acd_worker *worker, const struct acd_verdict *v
 bool acd_batch_commit(struct acd_worker *worker, struct batch *batch)
 {
     struct acd_commit_part *parts = acd_arena_calloc(&worker->arena, batch->part_count, sizeof(*parts));
-    struct acd_commit commit = {worker->incarnation, parts, batch->part_count, &batch->state};
+    struct acd_commit commit = {worker->incarnation, parts, batch->part_count, &batch->state,
+                                batch->spending};
     struct acd_verdict verdict;
 
     make_markers(worker, batch, parts);
@@ -120,10 +137,17 @@ bool acd_batch_commit(struct acd_worker *worker, struct batch *batch)
     }
 }
 
+/* An account that was only just created is not kept before a command looks for it: an import would drive out
+ * all those that are in use. */
 void acd_batch_remember(struct acd_worker *worker, const struct batch *batch)
 {
-    for (const struct acd_entry *entry = batch->state.entries; entry; entry = entry->next)
-        if (entry->touched && !(entry->cached && entry->current == entry->base))
+    for (const struct acd_entry *entry = batch->state.entries; entry; entry = entry->next) {
+        if (!entry->touched || (entry->cached && entry->current == entry->base))
+            continue;
+        if (entry->current->exists && !entry->base->exists)
+            acd_cache_drop(worker->cache, entry->hash, entry->app->name, entry->name);
+        else
             acd_cache_put(worker->cache, entry->hash, entry->app->name, entry->name, entry->current);
+    }
     acd_cache_trim(worker->cache);
 }

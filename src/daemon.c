@@ -10,10 +10,12 @@
 #include <string.h>
 
 #include "accountd/log.h"
+#include "accountd/metrics.h"
 #include "accountd/service.h"
 #include "accountd/slot.h"
 #include "accountd/watch.h"
 #include "accountd/worker.h"
+#include "exporter.h"
 #include "reload.h"
 #include "status.h"
 
@@ -115,7 +117,30 @@ static void add_reason(char *out, int size, const char *reason)
     snprintf(out + at, (size_t)size - at, "\"");
 }
 
-/* Called on the HTTP thread too. */
+/* Called on the HTTP thread. */
+static bool is_live(void *context, char *reasons, int size)
+{
+    const struct daemon *daemon = context;
+    bool live = true;
+    char reason[128];
+
+    snprintf(reasons, (size_t)size, "[");
+    for (uint32_t i = 0; i <= (uint32_t)daemon->settings->worker.threads; i++) {
+        int64_t late_ms = acd_pulse_late_ms(&daemon->pulses[i]);
+
+        if (late_ms == 0)
+            continue;
+        live = false;
+        snprintf(reason, sizeof(reason), "%s %u makes no progress: it is %lld s late",
+                 i ? "worker" : "main thread", i, (long long)late_ms / 1000);
+        add_reason(reasons, size, reason);
+    }
+    if (strlen(reasons) + 2 <= (size_t)size)
+        strcat(reasons, "]");
+    return live;
+}
+
+/* Called on the HTTP thread. */
 static bool is_ready(void *context, char *reasons, int size)
 {
     struct daemon *daemon = context;
@@ -208,9 +233,11 @@ static int start_workers(struct daemon *daemon)
 {
     uint32_t count = (uint32_t)daemon->settings->worker.threads;
 
+    acd_metric_set(ACD_METRIC_WORKERS, count);
     daemon->workers = calloc(count, sizeof(*daemon->workers));
     daemon->slots = calloc(count, sizeof(*daemon->slots));
-    if (!daemon->workers || !daemon->slots)
+    daemon->shared.exporter = acd_exporter_new(daemon->settings);
+    if (!daemon->workers || !daemon->slots || !daemon->shared.exporter)
         return -1;
     for (uint32_t i = 0; i < count; i++) {
         struct acd_worker *worker;
@@ -245,6 +272,7 @@ static void stop_workers(struct daemon *daemon)
     }
     for (uint32_t i = 0; i < count; i++)
         acd_slot_release(&daemon->slots[i]);
+    acd_exporter_free(daemon->shared.exporter);
     free(daemon->workers);
     free(daemon->slots);
 }
@@ -268,8 +296,24 @@ static void serve(struct daemon *daemon, const sigset_t *signals)
     } while (!asked_to_stop(daemon, signals));
 }
 
+/* The keys are there since the settings were checked, unless somebody took them away since. */
+static int read_keys(struct daemon *daemon)
+{
+    struct acd_rules *rules = daemon->shared.rules.present;
+    struct acd_keyring *keyring = NULL;
+    char error[1024] = "no memory";
+
+    if (!rules || acd_keyring_open(daemon->settings, &keyring, error, sizeof(error))) {
+        acd_log(ACD_LOG_ERROR, "auth.keys: %s", error);
+        return -1;
+    }
+    acd_rules_keys(rules, keyring);
+    return 0;
+}
+
 static int run(struct daemon *daemon, const sigset_t *signals)
 {
+    const struct acd_probes probes = {is_live, is_ready, daemon};
     char error[256] = "no memory";
     int code;
 
@@ -281,7 +325,7 @@ static int run(struct daemon *daemon, const sigset_t *signals)
         return ACD_EXIT_FAILED;
     }
     acd_pulse_beat(daemon->pulses, ACD_PULSE_TALK_MS);
-    daemon->http = acd_http_start(daemon->settings->http.listen, is_ready, daemon);
+    daemon->http = acd_http_start(daemon->settings->http.listen, &probes);
     if (!daemon->http && !daemon->shared.embedded)
         return ACD_EXIT_FAILED;
     daemon->shared.topics = acd_topics_open(daemon->settings, error, sizeof(error));
@@ -289,10 +333,14 @@ static int run(struct daemon *daemon, const sigset_t *signals)
         acd_log(ACD_LOG_ERROR, "%s", error);
         return ACD_EXIT_FAILED;
     }
+    if (read_keys(daemon))
+        return ACD_EXIT_CONFIG;
     acd_notify("READY=1");
     code = wait_for_topics(daemon, signals);
-    if (code)
+    if (code) {
+        acd_notify("STOPPING=1\nSTATUS=stopping");
         return code < 0 ? ACD_EXIT_OK : code;
+    }
     code = acd_rules_route(daemon->shared.rules.present, &daemon->shared.own, daemon->shared.topics) == 0 &&
                    start_workers(daemon) == 0
                ? ACD_EXIT_OK

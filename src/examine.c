@@ -4,6 +4,7 @@
 
 #include "accountd/consumer.h"
 #include "accountd/daemon.h"
+#include "accountd/keyring.h"
 #include "accountd/producer.h"
 #include "accountd/secret.h"
 #include "accountd/store.h"
@@ -28,10 +29,27 @@ static int check_secrets(const struct acd_settings *settings, FILE *errors)
     return result;
 }
 
-int acd_daemon_check_properties(const struct acd_settings *settings, bool secrets, FILE *errors)
+int acd_daemon_check_keys(const struct acd_settings *settings, FILE *errors)
+{
+    char error[1024] = "";
+    struct acd_keyring *keyring;
+
+    if (acd_keyring_open(settings, &keyring, error, sizeof(error))) {
+        fprintf(errors, "auth.keys: %s\n", error);
+        return -1;
+    }
+    acd_keyring_free(keyring);
+    return 0;
+}
+
+int acd_daemon_check_settings(const struct acd_settings *settings, bool secrets, FILE *errors)
 {
     char error[512] = "";
 
+    if (acd_store_check(settings, error, sizeof(error))) {
+        fprintf(errors, "%s\n", error);
+        return -1;
+    }
     /* librdkafka would miss what cannot be read. */
     if (check_secrets(settings, secrets ? errors : NULL))
         return secrets ? -1 : 0;

@@ -2,32 +2,8 @@
  * assignment compared with what was applied last. */
 #include <stdlib.h>
 
-#include "accountd/clock.h"
 #include "accountd/log.h"
-#include "accountd/metrics.h"
 #include "worker_parts.h"
-
-/* Between two counts of what is still to come. */
-#define LAG_EVERY_MS 1000
-
-void acd_worker_count_lag(struct acd_worker *worker)
-{
-    int64_t lag = 0;
-
-    if (acd_clock_ms() < worker->lag_at_ms)
-        return;
-    worker->lag_at_ms = acd_clock_ms() + LAG_EVERY_MS;
-    for (uint32_t i = 0; i < worker->partition_count; i++) {
-        int64_t next = worker->partitions[i].next;
-        int64_t first;
-        int64_t end;
-
-        if (acd_consumer_known_bounds(worker->consumer, worker->partitions[i].id, &first, &end))
-            lag += end - (next > first ? next : first);
-    }
-    acd_metric_add(ACD_METRIC_LAG, lag - worker->lag);
-    worker->lag = lag;
-}
 
 void acd_worker_release(struct acd_worker *worker, struct partition *partition, uint32_t n)
 {
@@ -79,6 +55,14 @@ static struct partition *find_partition(struct acd_worker *worker, int32_t id)
     return NULL;
 }
 
+static void tell_not_compared(int32_t id)
+{
+    const struct acd_log_field at = acd_log_number("partition", id);
+
+    acd_log_fields(ACD_LOG_INFO, &at, 1,
+                   "partition %d: the last applied record is no longer kept, so it was not compared", id);
+}
+
 /* The last decided record comes once more after an assignment. If it is another one, the topic was made anew,
  * and its offsets mean other commands than Redis has applied. */
 static void verify(struct acd_worker *worker, struct partition *partition, const struct acd_record *record)
@@ -93,9 +77,7 @@ static void verify(struct acd_worker *worker, struct partition *partition, const
                 "the record at offset %lld is not the one that was applied: the topic was made anew",
                 (long long)record->offset);
     } else {
-        acd_log(ACD_LOG_INFO,
-                "partition %d: the last applied record is no longer kept, so it was not compared",
-                partition->id);
+        tell_not_compared(partition->id);
     }
     partition->verify_offset = -1;
 }
@@ -127,8 +109,7 @@ static void out_of_range(struct acd_worker *worker, int32_t id)
     if (acd_consumer_bounds(worker->consumer, id, &first, &end)) {
         acd_assign_doubt(worker);
     } else if (partition->verify_offset >= 0 && partition->next >= first && partition->next <= end) {
-        acd_log(ACD_LOG_INFO,
-                "partition %d: the last applied record is no longer kept, so it was not compared", id);
+        tell_not_compared(id);
         acd_assign_doubt(worker);
         partition->skip_verify = true;
     } else if (partition->next == ACD_OFFSET_BEGINNING || partition->missed != partition->next) {

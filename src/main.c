@@ -101,11 +101,13 @@ static void read_settings(struct acd_settings *settings, const char *file)
 
 /* Systemd's credentials are there only where systemd started accountd, so a mere check does without secrets.
  */
-static void check_properties(struct acd_settings *settings, const struct options *options)
+static void check_settings(struct acd_settings *settings, const struct options *options)
 {
     bool secrets = options->action != CHECK_CONFIG || options->connect;
+    bool keys = secrets && options->action != CREATE_TOPICS;
 
-    if (acd_daemon_check_properties(settings, secrets, stderr) == 0)
+    if (acd_daemon_check_settings(settings, secrets, stderr) == 0 &&
+        (!keys || acd_daemon_check_keys(settings, stderr) == 0))
         return;
     acd_settings_free(settings);
     exit(ACD_EXIT_CONFIG);
@@ -169,7 +171,7 @@ int main(int argc, char **argv)
     if (options.action == SERVE || options.action == EMBEDDED)
         acd_daemon_prepare();
     if (options.action != PRINT_CONFIG)
-        check_properties(&settings, &options);
+        check_settings(&settings, &options);
     switch (options.action) {
     case PRINT_CONFIG:
         acd_settings_print(&settings, stdout);

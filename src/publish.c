@@ -47,10 +47,12 @@ static void advance(struct acd_worker *worker, struct part *part)
         acd_producer_changelog_end(worker->producer, partition->id) > partition->changelog_end
             ? acd_producer_changelog_end(worker->producer, partition->id)
             : partition->changelog_end;
+    if (part->jobs.data)
+        acd_jobs_keep(worker, partition, part->jobs);
     partition->noted = false;
-    partition->set_aside = false;
+    partition->set_aside &= part->taken == 0;
     partition->careful -= partition->careful < part->taken ? partition->careful : part->taken;
-    partition->proven = partition->careful == 0;
+    partition->proven |= part->taken > 0 && partition->careful == 0;
     acd_worker_release(worker, partition, part->taken);
 }
 
@@ -66,6 +68,9 @@ static struct acd_outgoing_list flatten(struct acd_worker *worker, const struct 
 
         memcpy(token.nonce, part->nonce, sizeof(token.nonce));
         token.changelog_end = part->partition->changelog_end;
+        if (batch->floor_ms > part->partition->floor_ms)
+            part->partition->floor_ms = batch->floor_ms;
+        token.floor_ms = part->partition->floor_ms;
         offsets[i] = (struct acd_offset){part->partition->id, part->last + 1,
                                          acd_token_format(&worker->arena, &token)};
         for (uint32_t m = 0; m < part->messages.count; m++)
@@ -88,13 +93,15 @@ static void reroute(struct acd_worker *worker, struct acd_outgoing_list *message
 
     for (uint32_t i = 0; i < messages->count; i++) {
         struct acd_outgoing *message = &messages->items[i];
+        const struct acd_log_field topic = acd_log_text("topic", message->topic);
 
         if (is_own_topic(shared->settings, message->topic) ||
             (!all && !acd_slice_is(message->topic, worker->blamed) &&
              message->partition < acd_topics_partitions(shared->topics, message->topic)))
             continue;
-        acd_log(ACD_LOG_WARNING, "reply topic %.*s cannot be used: the reply goes to %s",
-                ACD_SLICE_ARGS(message->topic), shared->settings->kafka.replies);
+        acd_log_fields(ACD_LOG_WARNING, &topic, 1, "reply topic %.*s cannot be used: the reply goes to %s",
+                       ACD_SLICE_ARGS(message->topic), shared->settings->kafka.replies);
+        acd_metric_add(ACD_METRIC_REPLIES_REROUTED, 1);
         message->topic = acd_slice_str(shared->settings->kafka.replies);
         message->partition %= shared->own.replies;
     }
@@ -141,6 +148,8 @@ void acd_batch_publish(struct acd_worker *worker, struct batch *batch)
         acd_assign_doubt(worker);
         return;
     }
+    acd_observe_stage(batch, ACD_METRIC_STAGE_PUBLISH);
+    acd_observe_answered(batch);
     for (uint32_t i = 0; i < batch->part_count; i++)
         advance(worker, &batch->parts[i]);
 }

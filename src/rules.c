@@ -49,12 +49,20 @@ int acd_rules_route(struct acd_rules *rules, const struct acd_own_topics *own, s
     return rules->router ? 0 : -1;
 }
 
+void acd_rules_keys(struct acd_rules *rules, struct acd_keyring *keyring)
+{
+    acd_keyring_free(rules->keys);
+    rules->keys = keyring;
+    rules->keyring = keyring;
+}
+
 void acd_rules_free(struct acd_rules *rules)
 {
     if (!rules)
         return;
     assert(rules->holders == 0);
     acd_router_free(rules->router);
+    acd_keyring_free(rules->keys);
     acd_settings_free(&rules->own);
     free(rules->apps);
     free(rules);

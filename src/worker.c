@@ -28,12 +28,15 @@
 static void report(struct acd_worker *worker, bool ready, const char *reason)
 {
     bool news;
+    bool was_ready;
 
     pthread_mutex_lock(&worker->lock);
+    was_ready = worker->ready;
     news = worker->ready != ready || strcmp(worker->reason, reason) != 0;
     worker->ready = ready;
     snprintf(worker->reason, sizeof(worker->reason), "%s", reason);
     pthread_mutex_unlock(&worker->lock);
+    acd_metric_add(ACD_METRIC_WORKERS_READY, (int)ready - (int)was_ready);
     if (news && ready)
         acd_log(ACD_LOG_INFO, "worker %s: ready", worker->name);
     else if (news)
@@ -96,10 +99,11 @@ static bool have_redis(struct acd_worker *worker)
         return true;
     snprintf(before, sizeof(before), "%s", acd_store_identity(worker->store));
     if (acd_store_connect(worker->store, &worker->arena) != ACD_STORE_OK) {
+        acd_metric_add(ACD_METRIC_REDIS_FAILURES, 1);
         acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
         return false;
     }
-    acd_metric_add(ACD_METRIC_REDIS_RECONNECTS, 1);
+    acd_metric_add(ACD_METRIC_REDIS_CONNECTS, 1);
     /* Another identity means another memory: nothing that was decided on the old one may go over this
      * connection. */
     if (!first && strcmp(before, acd_store_identity(worker->store)) != 0) {
@@ -115,11 +119,12 @@ bool acd_worker_hold(struct acd_worker *worker)
     int64_t retry_at = acd_clock_ms() + RETRY_MS;
     enum polled polled = POLLED_NOTHING;
 
+    acd_metric_add(ACD_METRIC_REDIS_FAILURES, 1);
     acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
     acd_consumer_pause(worker->consumer, true);
     while (polled != POLLED_OVER && acd_clock_ms() < retry_at) {
         acd_pulse_beat(worker->pulse, ACD_PULSE_WORK_MS);
-        acd_worker_count_lag(worker);
+        acd_observe_worker(worker);
         polled = acd_worker_poll(worker, (int)(retry_at - acd_clock_ms()));
     }
     acd_consumer_pause(worker->consumer, false);
@@ -202,6 +207,7 @@ static void run_batch(struct acd_worker *worker)
     acd_batch_take(worker, &batch);
     if (batch.item_count == 0)
         return;
+    acd_observe_stage(&batch, ACD_METRIC_STAGE_TAKE);
     while ((loaded = acd_batch_load(worker, &batch)) != ACD_STORE_OK) {
         if (loaded == ACD_STORE_HALT) {
             acd_batch_refused(worker, &batch);
@@ -210,9 +216,12 @@ static void run_batch(struct acd_worker *worker)
         if (loaded == ACD_STORE_STALE || !acd_worker_hold(worker) || !acd_batch_runs(&batch))
             return;
     }
+    acd_observe_stage(&batch, ACD_METRIC_STAGE_LOAD);
     acd_batch_decide(worker, &batch);
+    acd_observe_stage(&batch, ACD_METRIC_STAGE_DECIDE);
     if (batch.part_count == 0 || !acd_batch_commit(worker, &batch))
         return;
+    acd_observe_stage(&batch, ACD_METRIC_STAGE_COMMIT);
     acd_batch_remember(worker, &batch);
     acd_batch_publish(worker, &batch);
     acd_batch_note(worker);
@@ -258,7 +267,9 @@ static void turn(struct acd_worker *worker)
         return;
     }
     if (!worker->joined) {
-        acd_worker_report(worker, "waiting for the consumer group");
+        const char *trouble = acd_consumer_trouble(worker->consumer);
+
+        acd_worker_report(worker, "waiting for the consumer group%s%s", trouble[0] ? ": " : "", trouble);
         return;
     }
     if (!have_redis(worker)) {
@@ -269,6 +280,7 @@ static void turn(struct acd_worker *worker)
     if (any_phase(worker, UNRESOLVED)) {
         acd_pulse_beat(worker->pulse, ACD_PULSE_TALK_MS);
         acd_assign_resolve(worker);
+        acd_pulse_beat(worker->pulse, ACD_PULSE_WORK_MS);
     }
     if (!worker->joined)
         return; /* a recovery has left the group, and is not back yet */
@@ -282,6 +294,8 @@ static void turn(struct acd_worker *worker)
     acd_batch_note(worker);
     acd_incarnation_look(worker);
     acd_incarnation_announce(worker);
+    acd_pulse_beat(worker->pulse, ACD_PULSE_WORK_MS);
+    acd_jobs_look(worker);
     if (worker->queued)
         run_batch(worker);
 }
@@ -304,7 +318,7 @@ static void *run(void *context)
     while (!atomic_load(&worker->shared->stop)) {
         acd_pulse_beat(worker->pulse, ACD_PULSE_WORK_MS);
         acd_arena_reset(&worker->arena);
-        acd_worker_count_lag(worker);
+        acd_observe_worker(worker);
         turn(worker);
     }
     acd_pulse_beat(worker->pulse, ACD_PULSE_TALK_MS);
@@ -315,8 +329,10 @@ static void *run(void *context)
 
 static void free_worker(struct acd_worker *worker)
 {
+    acd_observe_end(worker);
     acd_recovery_end(&worker->recovery);
     acd_rulebook_give_back(&worker->shared->rules, worker->rules);
+    acd_jobs_drop(worker);
     acd_assign_free(worker);
     acd_consumer_close(worker->consumer);
     acd_producer_close(worker->producer);
@@ -330,6 +346,7 @@ static void free_worker(struct acd_worker *worker)
 
 struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot, struct acd_pulse *pulse)
 {
+    const struct acd_settings *settings = shared->settings;
     struct acd_worker *worker = calloc(1, sizeof(*worker));
     char host[65] = "";
     char error[256] = "no memory";
@@ -340,13 +357,14 @@ struct acd_worker *acd_worker_start(struct acd_shared *shared, int slot, struct 
     worker->shared = shared;
     worker->pulse = pulse;
     acd_nonce(worker->token);
-    snprintf(worker->name, sizeof(worker->name), "%.300s-%s-%d", shared->settings->kafka.group, host, slot);
+    snprintf(worker->name, sizeof(worker->name), "%.300s-%s-%d", settings->kafka.group, host, slot);
     snprintf(worker->reason, sizeof(worker->reason), "waiting for the consumer group");
     pthread_mutex_init(&worker->lock, NULL);
     acd_arena_init(&worker->arena);
-    worker->store = acd_store_open(shared->settings);
-    worker->cache = acd_cache_new(ACD_CACHE_BYTES);
-    worker->consumer = acd_consumer_open(shared->settings, error, sizeof(error));
+    worker->store = acd_store_open(settings);
+    worker->cache =
+        acd_cache_new(((size_t)settings->worker.cache_mib << 20) / (size_t)settings->worker.threads);
+    worker->consumer = acd_consumer_open(settings, error, sizeof(error));
     if (worker->store && worker->cache && worker->consumer &&
         pthread_create(&worker->thread, NULL, run, worker) == 0)
         return worker;

@@ -4,9 +4,12 @@
  *   assign.c    where partitions stand when they are assigned
  *   incarnation.c  whether Redis is whole, and what is done when it is not
  *   batch.c     a batch: from records to decisions
+ *   authorize.c    whether a command is signed as it must be
  *   messages.c  what a decision publishes
  *   commit.c    the batch to Redis
  *   publish.c   the batch to Kafka
+ *   jobs.c      exports of whole apps, from the batch that accepts one to the batch that answers it
+ *   observe.c   what is counted and logged of all that
  */
 #ifndef ACCOUNTD_WORKER_PARTS_H
 #define ACCOUNTD_WORKER_PARTS_H
@@ -18,6 +21,7 @@
 #include "accountd/codec.h"
 #include "accountd/consumer.h"
 #include "accountd/export.h"
+#include "accountd/metrics.h"
 #include "accountd/producer.h"
 #include "accountd/recovery.h"
 #include "accountd/store.h"
@@ -65,6 +69,9 @@ struct partition {
     struct acd_slice marker;           /* what Redis must have; owned, empty for none */
     char nonce[ACD_NONCE_BYTES];       /* of the last batch, or ACD_NO_NONCE */
     int64_t changelog_end;             /* a lower bound, see acd_token */
+    int64_t floor_ms;                  /* likewise */
+    struct acd_slice jobs;             /* that are open, as acd_jobs_encode has them; owned */
+    uint32_t job_count;                /* … as the metric has it */
     bool noted;                        /* Redis knows that the last batch is published */
     bool proven;                       /* a batch got through since the assignment: no attempts are counted */
     int64_t careful;                   /* records to take one by one, since one of them may end the process */
@@ -98,8 +105,10 @@ struct acd_worker {
     uint32_t turn;       /* whose records are taken first in the next batch */
     size_t queued_bytes; /* of all queues */
     uint32_t queued;
-    int64_t lag;       /* its part of the metric */
-    int64_t lag_at_ms; /* when it is to be counted again */
+    int64_t lag;        /* its part of the metric */
+    int64_t lag_at_ms;  /* when it is to be counted again */
+    bool redis_counted; /* its parts of the metrics of who has a connection */
+    bool kafka_counted;
 
     struct acd_slice incarnation; /* owned; empty while Redis is not known to be whole */
     int64_t announce_at_ms;       /* when the incarnation is to be announced once more */
@@ -114,6 +123,7 @@ struct acd_worker {
     int64_t busy_until_ms;
     struct partition
         *alone;             /* the one that the next batch is taken from, or NULL: all that are not careful */
+    struct export *exports; /* under way for this worker's jobs */
     uint32_t none_fresh;    /* batches that read accounts before they create them: some of these did exist */
     uint32_t lists_refused; /* lists, one after the other, that other partitions' changes got in the way of */
     uint32_t one_by_one; /* batches to take from one partition each: one was refused for good, and whose fault
@@ -130,11 +140,18 @@ struct item {
     struct acd_record record; /* a copy: the queue may move while the batch is held */
     const struct acd_header *headers;
     uint32_t header_count;
+    bool headers_unread; /* it has some, but they are too many */
     struct acd_route route;
     enum acd_encoding encoding;
     struct acd_command command;
-    struct acd_refusal refusal; /* ACD_OK: the command is to be applied */
-    struct acd_page page;       /* list: what the index gave */
+    struct acd_refusal refusal;    /* ACD_OK: the command is to be applied */
+    struct acd_page page;          /* list: what the index gave */
+    const struct acd_grant *grant; /* what the key that signed it may do; NULL: it is not signed */
+    struct acd_claim claim;
+    struct acd_spent *spent; /* NULL: it is not signed, or refused for that */
+    bool decided;
+    bool dead_letter;            /* it was copied to the dead letters */
+    struct acd_refusal answered; /* once it is decided */
 };
 
 /* What a batch publishes and writes for one partition. */
@@ -146,6 +163,7 @@ struct part {
     struct acd_slice marker;
     char nonce[ACD_NONCE_BYTES];
     struct acd_outgoing_list messages;
+    struct acd_slice jobs; /* its partition's open jobs from then on; data NULL: as before */
 };
 
 struct batch {
@@ -154,6 +172,15 @@ struct batch {
     uint32_t item_count;
     struct part *parts;
     uint32_t part_count;
+    int64_t began_us;
+    int64_t stage_us; /* when the stage that is under way began */
+
+    struct acd_spent *signed_ones; /* signed commands, in the order of the items */
+    uint32_t signed_count;
+    int64_t floor_ms;              /* what was signed before may have been forgotten */
+    struct acd_spending spending;  /* those that were decided and take effect */
+    const struct acd_spent **seen; /* … as a table, by hash of their ids */
+    size_t seen_capacity;          /* a power of two */
 };
 
 /* ---- batch.c */
@@ -171,6 +198,27 @@ enum acd_store acd_batch_load(struct acd_worker *worker, struct batch *batch)
 
 /* Decides the commands in order and encodes all that will be published, up to the batch's bounds. */
 void acd_batch_decide(struct acd_worker *worker, struct batch *batch);
+
+/* Reads a command once more that was accepted: whether it is signed was looked at then. */
+void acd_batch_read_again(struct acd_worker *worker, struct item *item);
+
+/* Where the item's command came from, and when, as its reply says. */
+struct acd_origin acd_batch_origin(const struct acd_worker *worker, const struct item *item);
+
+/* ---- authorize.c: only where there are keys */
+
+/* Before anything is decoded. False when the record is not signed as it must be; item->refusal says so. */
+bool acd_item_authenticate(struct acd_worker *worker, struct item *item);
+
+/* Refuses a command that its key may not be used for. */
+void acd_item_authorize(struct acd_worker *worker, struct item *item);
+
+/* Finds out which of the batch's signed commands took effect before. */
+enum acd_store acd_batch_load_spent(struct acd_worker *worker, struct batch *batch)
+    __attribute__((warn_unused_result));
+
+/* Lets a signed command take effect, unless one like it did, or may have: then it is refused. */
+void acd_item_spend(struct acd_worker *worker, struct batch *batch, struct item *item);
 
 /* ---- commit.c */
 
@@ -204,10 +252,11 @@ void acd_batch_note(struct acd_worker *worker);
 
 /* ---- messages.c: each adds to the part's messages */
 
+/* `source`, here and below, is the command's position. */
 void acd_messages_reply(struct acd_worker *worker, struct part *part, const struct item *item,
-                        const struct acd_answer *answer, struct acd_slice value);
+                        const struct acd_answer *answer, struct acd_slice value, struct acd_slice source);
 
-/* The changelog records of the accounts that the command changed. `source` is the command's position. */
+/* The changelog records of the accounts that the command changed. */
 void acd_messages_changes(struct acd_worker *worker, struct batch *batch, struct part *part,
                           const struct item *item, const struct acd_answer *answer, struct acd_slice source);
 
@@ -215,8 +264,9 @@ void acd_messages_changes(struct acd_worker *worker, struct batch *batch, struct
 void acd_messages_dead_letter(struct acd_worker *worker, struct part *part, const struct item *item,
                               const struct acd_refusal *refusal);
 
-/* An export's chunks and, last, its manifest. */
-void acd_messages_file(struct acd_worker *worker, struct part *part, const struct acd_export *file);
+/* An export's chunks, and after them its manifest. */
+void acd_messages_chunks(struct acd_worker *worker, struct part *part, const struct acd_export *file);
+void acd_messages_manifest(struct acd_worker *worker, struct part *part, const struct acd_manifest *manifest);
 
 /* ---- assign.c */
 
@@ -270,6 +320,24 @@ void acd_incarnation_look(struct acd_worker *worker);
  * brokers forget an offset that is not committed for days. */
 void acd_incarnation_announce(struct acd_worker *worker);
 
+/* ---- jobs.c */
+
+/* Takes the export of an app up, which is the item's command. Returns the refusal when it cannot be. */
+struct acd_refusal acd_jobs_open(struct acd_worker *worker, struct part *part, const struct item *item,
+                                 struct acd_slice source);
+
+/* Reads a partition's open jobs from Redis. False after a report. */
+bool acd_jobs_load(struct acd_worker *worker, struct partition *partition);
+
+/* Keeps a copy of a partition's open jobs. */
+void acd_jobs_keep(struct acd_worker *worker, struct partition *partition, struct acd_slice jobs);
+
+/* Begins, follows and ends the jobs of the partitions that run. */
+void acd_jobs_look(struct acd_worker *worker);
+
+/* Ends all exports of this worker that are under way; their jobs stay open. */
+void acd_jobs_drop(struct acd_worker *worker);
+
 /* ---- intake.c */
 
 /* What polling once brought. */
@@ -282,11 +350,25 @@ enum polled {
 
 enum polled acd_worker_poll(struct acd_worker *worker, int timeout_ms);
 
-/* Counts, once a second, the records that are still to be decided. */
-void acd_worker_count_lag(struct acd_worker *worker);
-
 /* Takes n records off a queue. */
 void acd_worker_release(struct acd_worker *worker, struct partition *partition, uint32_t n);
+
+/* ---- observe.c */
+
+/* Counts what the worker holds: connections, and once a second the records that are still to be decided. */
+void acd_observe_worker(struct acd_worker *worker);
+
+/* Its partitions are given up. */
+void acd_observe_no_lag(struct acd_worker *worker);
+
+/* The worker ends, and has nothing any more. */
+void acd_observe_end(struct acd_worker *worker);
+
+/* A stage of the batch is over. */
+void acd_observe_stage(struct batch *batch, enum acd_metric stage);
+
+/* The batch is answered. */
+void acd_observe_answered(const struct batch *batch);
 
 /* ---- worker.c */
 

@@ -12,6 +12,7 @@ zshdir ?= $(datadir)/zsh/site-functions
 
 UNITS := $(BUILD)/units/accountd.service $(BUILD)/units/accountd@.service
 MAN_PAGES := $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
+CLIENTS := $(notdir $(wildcard docs/clients/*))
 INSTALL_DATA = install -D -m 644 -t $(DESTDIR)
 
 .PHONY: install uninstall man deb
@@ -20,9 +21,11 @@ install: all $(UNITS) $(MAN_PAGES) ## into $(DESTDIR)$(prefix); an existing conf
 	install -D -t $(DESTDIR)$(bindir) $(BUILD)/accountd $(BUILD)/accountctl
 	$(INSTALL_DATA)$(unitdir) $(UNITS)
 	$(foreach page,$(MAN_PAGES),$(INSTALL_DATA)$(mandir)/man$(subst .,,$(suffix $(page))) $(page) &&) true
-	$(INSTALL_DATA)$(datadir)/accountd/schemas $(wildcard schemas/*.json)
+	$(INSTALL_DATA)$(datadir)/accountd/schemas $(wildcard schemas/*.json schemas/*.yaml)
 	$(INSTALL_DATA)$(docdir) README.md $(wildcard docs/*.md)
 	$(INSTALL_DATA)$(docdir)/examples docs/accountd.conf
+	$(foreach client,$(CLIENTS),$(INSTALL_DATA)$(docdir)/examples/clients/$(client) $(wildcard docs/clients/$(client)/*) &&) true
+	$(INSTALL_DATA)$(docdir)/monitoring $(wildcard docs/monitoring/*)
 	install -D -m 644 src/ctl/completions/accountctl.bash $(DESTDIR)$(bashdir)/accountctl
 	$(INSTALL_DATA)$(zshdir) src/ctl/completions/_accountctl
 	test -e $(DESTDIR)$(sysconfdir)/accountd/accountd.conf || $(INSTALL_DATA)$(sysconfdir)/accountd docs/accountd.conf
@@ -33,7 +36,7 @@ uninstall: ## what install has put there, without the configuration
 	 $(MAKE) --no-print-directory -s install DESTDIR=$$stage && \
 	 (cd $$stage && find . -type f ! -path '.$(sysconfdir)/*' -printf '%P\n') | \
 	 while read -r file; do rm -fv "$(DESTDIR)/$$file"; done
-	@for directory in $(docdir)/examples $(docdir) $(datadir)/accountd/schemas $(datadir)/accountd; do \
+	@for directory in $(CLIENTS:%=$(docdir)/examples/clients/%) $(docdir)/examples/clients $(docdir)/examples $(docdir)/monitoring $(docdir) $(datadir)/accountd/schemas $(datadir)/accountd; do \
 		rmdir $(DESTDIR)$$directory 2>/dev/null || true; done
 
 deb: ## Debian packages for the release of this machine, in $(BUILD)/deb, as lintian likes them

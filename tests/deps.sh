@@ -15,7 +15,7 @@ deb) packages="$packages libcmocka-dev build-essential debhelper lintian systemd
 boot) packages="$packages systemd-container debootstrap default-jre-headless maven python3 python3-venv ca-certificates" ;;
 *)
     packages="$packages libcmocka-dev clang-format clang libclang-rt-dev liblua5.1-0-dev default-jre-headless maven
-python3 python3-venv ca-certificates procps systemd zsh"
+python3 python3-venv ca-certificates openssl stunnel4 procps systemd zsh"
     ;;
 esac
 

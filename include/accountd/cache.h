@@ -9,9 +9,6 @@
 
 #include "accountd/account.h"
 
-/* Bytes of one worker's cache: about 100,000 accounts with a usual profile. */
-#define ACD_CACHE_BYTES ((size_t)32 << 20)
-
 struct acd_cache;
 
 /* Returns NULL without memory. */

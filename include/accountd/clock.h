@@ -5,12 +5,26 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds that never go back, since some point in the past. */
-static inline int64_t acd_clock_ms(void)
+/* Microseconds that never go back, since some point in the past. */
+static inline int64_t acd_clock_us(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+static inline int64_t acd_clock_ms(void)
+{
+    return acd_clock_us() / 1000;
+}
+
+/* Milliseconds since 1970, as far as this machine knows. */
+static inline int64_t acd_clock_wall_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 

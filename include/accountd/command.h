@@ -80,11 +80,20 @@ struct acd_command {
     int64_t cursor_created_at_ms; /* list: rows after (created_at, name) */
     struct acd_slice cursor_account;
 
+    bool every; /* export: all accounts of the app, and no targets; of them only those that fit the next four
+                 */
+    enum acd_type type;        /* ACD_TYPE_UNSET: any */
+    int64_t created_after_ms;  /* created then or later */
+    int64_t created_before_ms; /* created before */
+    int64_t updated_after_ms;  /* changed then or later */
     enum acd_format format;
     enum acd_compression compression;
     uint8_t columns[ACD_COLUMN_COUNT]; /* enum acd_column, in order */
     uint32_t column_count;
 };
+
+/* True when an export of all takes an account that was created at that time and is otherwise like this. */
+bool acd_command_chooses(const struct acd_command *command, const struct acd_account *account);
 
 /* What the settings say about commands. */
 struct acd_policy {

@@ -64,6 +64,9 @@ int acd_consumer_rejoin(struct acd_consumer *consumer) __attribute__((warn_unuse
 
 const char *acd_consumer_error(const struct acd_consumer *consumer);
 
+/* What keeps this worker out of the group, as far as the cluster has said so; else empty. */
+const char *acd_consumer_trouble(const struct acd_consumer *consumer);
+
 /* Waits at most timeout_ms for a record. Rebalances are handled inside; the caller sees that
  * acd_consumer_epoch has changed, and must then drop whatever it read before. */
 enum acd_poll acd_consumer_poll(struct acd_consumer *consumer, int timeout_ms, struct acd_record *record);

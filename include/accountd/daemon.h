@@ -23,9 +23,13 @@ void acd_daemon_prepare(void);
  * when commands are served, and SIGHUP ends it, too. */
 int acd_daemon_run(const struct acd_settings *settings, const char *file, bool embedded);
 
-/* Checks that librdkafka's properties go together. A secret that cannot be read is wrong where `secrets` must
+/* Checks what no setting shows alone: that librdkafka's properties go together, and those of TLS, which this
+ * build must know. A secret that cannot be read is wrong where `secrets` must
  * be there, and ends the check where they need not. Writes what is wrong to `errors`. Returns 0 or -1. */
-int acd_daemon_check_properties(const struct acd_settings *settings, bool secrets, FILE *errors);
+int acd_daemon_check_settings(const struct acd_settings *settings, bool secrets, FILE *errors);
+
+/* Checks that the keys of auth.keys can be read. Writes what is wrong to `errors`. Returns 0 or -1. */
+int acd_daemon_check_keys(const struct acd_settings *settings, FILE *errors);
 
 /* Looks at Kafka and Redis as the daemon would find them, writes what it finds to `out`, one line each, and
  * returns the exit code that the worst of it gives. Changes nothing. */

@@ -7,6 +7,7 @@
 #define ACCOUNTD_EXPORT_H
 
 #include "accountd/apply.h"
+#include "accountd/outgoing.h"
 #include "accountd/reply.h"
 
 /* Bytes of a chunk at most (contract, section 5, and the topic's max.message.bytes of 1 MB by default). */
@@ -21,16 +22,30 @@ struct acd_export {
     struct acd_manifest manifest;
     const struct acd_chunk *chunks; /* at least one: an empty file cannot come about */
     uint32_t chunk_count;
-    const char *content_type;     /* of the file: "application/x-ndjson" "application/json" "text/csv"
-                                     "application/msgpack" */
-    const char *content_encoding; /* "gzip" "zstd", or NULL for none */
 };
 
-/* Builds the file of the records that the answer's outcomes hold, and its manifest (attempt 1). Call only
+/* Builds the file of the records that the answer's outcomes hold, cut into chunks of at most `chunk_bytes`,
+ * and its manifest (attempt 1). Call only
  * when at least one outcome is ok. Returns 0, or -1 when a compressor failed for want of memory. */
 int acd_export_build(struct acd_arena *arena, const struct acd_command *command,
                      const struct acd_answer *answer, struct acd_slice id, const struct acd_origin *origin,
-                     struct acd_export *out) __attribute__((warn_unused_result));
+                     size_t chunk_bytes, struct acd_export *out) __attribute__((warn_unused_result));
+
+/* Headers of a chunk at most. */
+#define ACD_CHUNK_HEADERS 7
+
+/* Fills in a chunk's headers; `seq` counts from 1. Returns how many. */
+uint32_t acd_chunk_headers(struct acd_arena *arena, const struct acd_manifest *manifest, int64_t seq,
+                           const struct acd_chunk *chunk, struct acd_header *headers);
+
+/* … and those of the manifest. */
+uint32_t acd_manifest_headers(const struct acd_manifest *manifest, struct acd_header *headers);
+
+/* How many of the outcomes have a record. */
+uint32_t acd_export_count(const struct acd_outcome *outcomes, uint32_t count);
+
+/* Of the file: "application/x-ndjson" "application/json" "text/csv" "application/msgpack". */
+const char *acd_export_content_type(enum acd_format format);
 
 /* The file before compression: ndjson, json, csv or msgpack of these records (refused ones are left out). */
 struct acd_slice acd_export_encode(struct acd_arena *arena, const struct acd_command *command,

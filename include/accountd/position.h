@@ -50,6 +50,7 @@ void acd_fingerprint(struct acd_slice key, struct acd_slice value, int64_t times
 struct acd_token {
     char nonce[ACD_NONCE_BYTES]; /* of the batch that was answered */
     int64_t changelog_end;       /* the partition's changelog ends here or later */
+    int64_t floor_ms;            /* signed commands from before it do not count any more; 0: none is known */
 };
 
 struct acd_slice acd_token_format(struct acd_arena *arena, const struct acd_token *token);

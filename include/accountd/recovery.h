@@ -20,6 +20,7 @@
 #include "accountd/census.h"
 #include "accountd/changelog.h"
 #include "accountd/consumer.h"
+#include "accountd/job.h"
 #include "accountd/position.h"
 #include "accountd/settings.h"
 #include "accountd/store.h"
@@ -77,9 +78,10 @@ struct acd_recovery {
     struct acd_changelog *changelog;
     struct acd_load loads[ACD_LOADS];
     uint32_t turn;
-    uint32_t calls; /* grows as long as the recovery lives */
-    bool empty;     /* no account's hash was there when the restore began */
-    int64_t *seen;  /* records of each changelog partition */
+    uint32_t calls;                 /* grows as long as the recovery lives */
+    bool empty;                     /* no account's hash was there when the restore began */
+    int64_t *seen;                  /* records of each changelog partition */
+    struct acd_outgoing_list *jobs; /* open ones of each changelog partition */
     int64_t reported_ms;
 };
 

@@ -22,6 +22,9 @@ struct acd_manifest {
     int64_t accounts;
     const struct acd_slice *not_found;
     uint32_t not_found_count;
+    bool swept;       /* of all accounts of an app: beside `accounts` the index named these */
+    int64_t gone;     /* deleted between the reading of the index and that of the account */
+    int64_t left_out; /* not what the command has chosen */
 };
 
 /* Where a command came from, and when. */

@@ -18,6 +18,15 @@ struct acd_router;
 /* Correlation and trace headers: how many can go back. */
 #define ACD_ECHO_COUNT 4
 
+/* A command that is a CloudEvent in Kafka's binary mode: how many of its attributes can go back. */
+#define ACD_EVENT_ECHO_COUNT 4
+
+/* The arena's. What it has here, and what every reply to a CloudEvent has, make the reply one, too. */
+struct acd_event {
+    struct acd_header echo[ACD_EVENT_ECHO_COUNT]; /* named as the reply names them */
+    uint32_t echo_count;
+};
+
 struct acd_route {
     struct acd_slice topic;
     int32_t partition;
@@ -27,6 +36,7 @@ struct acd_route {
     uint32_t echo_count;
     bool partition_as_digits;      /* NestJS: the reply says that it is the last one */
     struct acd_slice content_type; /* of the command; data NULL: none */
+    const struct acd_event *event; /* NULL: the command was no CloudEvent */
     struct acd_refusal refusal;    /* what is wrong with key or headers; ACD_OK: nothing */
 };
 

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "accountd/command.h"
+#include "accountd/keyring.h"
 #include "accountd/routing.h"
 #include "accountd/settings.h"
 #include "accountd/topics.h"
@@ -17,11 +18,13 @@
 struct acd_rules {
     const struct acd_settings *settings; /* what cannot be reloaded is the same in all rules */
     struct acd_policy policy;
-    struct acd_router *router; /* NULL until the topics are known */
+    struct acd_router *router;         /* NULL until the topics are known */
+    const struct acd_keyring *keyring; /* NULL: signatures are not looked at */
 
     /* Private to rules.c. */
     struct acd_settings own;
     struct acd_slice *apps;
+    struct acd_keyring *keys;
     unsigned holders;
 };
 
@@ -35,6 +38,9 @@ struct acd_rules *acd_rules_take_over(struct acd_settings *settings);
 /* Makes the router; before any worker sees the rules. Returns 0, or -1 without memory. */
 int acd_rules_route(struct acd_rules *rules, const struct acd_own_topics *own, struct acd_topics *topics)
     __attribute__((warn_unused_result));
+
+/* Takes the keyring over; before any worker sees the rules. NULL: none. */
+void acd_rules_keys(struct acd_rules *rules, struct acd_keyring *keyring);
 
 /* Rules that are in no book; NULL is accepted. */
 void acd_rules_free(struct acd_rules *rules);

@@ -31,6 +31,11 @@ struct acd_settings {
         char *host;
         int64_t port;
         char *socket; /* a path; empty: host and port */
+        bool tls;
+        char *tls_ca_file;          /* empty: the system's authorities */
+        char *tls_certificate_file; /* ours; empty: none */
+        char *tls_key_file;
+        char *tls_server_name; /* empty: the host */
         char *username;
         char *password_file; /* its first line is the password; empty: none */
         int64_t database;
@@ -44,10 +49,19 @@ struct acd_settings {
     struct {
         int64_t threads;
         int64_t batch_max; /* commands */
+        int64_t cache_mib;
     } worker;
     struct acd_strings apps; /* none: all are served */
     struct {
+        bool required; /* commands that are not signed are refused */
+        struct acd_strings keys;
+        int64_t window_s;
+        int64_t ids_max;
+    } auth;
+    struct {
         int64_t admins_per_app;
+        int64_t exports;
+        int64_t chunk_bytes;
         int64_t command_bytes;
     } limits;
     struct {

@@ -26,6 +26,10 @@ enum acd_store {
 
 struct acd_store_handle;
 
+/* Whether this build can do what the settings say of TLS. Returns 0, or -1 with the reason in `error`. */
+int acd_store_check(const struct acd_settings *settings, char *error, size_t error_bytes)
+    __attribute__((warn_unused_result));
+
 /* Does not connect yet. Returns NULL without memory. */
 struct acd_store_handle *acd_store_open(const struct acd_settings *settings);
 
@@ -75,6 +79,10 @@ enum acd_store acd_store_outbox(struct acd_store_handle *store, struct acd_arena
                                 struct acd_slice marker, struct acd_slice *messages)
     __attribute__((warn_unused_result));
 
+/* The open jobs of a partition, as acd_jobs_encode has them; empty for none. */
+enum acd_store acd_store_jobs(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
+                              struct acd_slice *out) __attribute__((warn_unused_result));
+
 /* Loads every entry of the state that is not loaded, and the sizes of its admin sets. */
 enum acd_store acd_store_load(struct acd_store_handle *store, struct acd_arena *arena,
                               struct acd_state *state) __attribute__((warn_unused_result));
@@ -85,6 +93,7 @@ struct acd_page {
     int64_t *created_at_ms;
     uint32_t count;
     int64_t total;
+    int64_t behind; /* the rank of the account that follows */
     bool more;
 };
 
@@ -92,12 +101,56 @@ enum acd_store acd_store_list(struct acd_store_handle *store, struct acd_arena *
                               const struct acd_command *command, struct acd_page *out)
     __attribute__((warn_unused_result));
 
+/* For sweeps, which ask for what comes next before they take what came, so that Redis is never idle: answers
+ * come in the order of the questions, each is to be taken once, and nothing else may be asked of the store in
+ * between. After a failure nothing more comes. `behind` is that of the page before, or 0: where nothing was
+ * deleted since, the command's cursor need not be searched for. */
+void acd_store_ask_page(struct acd_store_handle *store, struct acd_arena *arena,
+                        const struct acd_command *command, int64_t behind);
+enum acd_store acd_store_take_page(struct acd_store_handle *store, struct acd_arena *arena,
+                                   struct acd_page *out) __attribute__((warn_unused_result));
+
+/* The accounts of a page, of which each is taken by itself; one that is not there does not exist. */
+void acd_store_ask_accounts(struct acd_store_handle *store, struct acd_arena *arena, struct acd_slice app,
+                            const struct acd_page *page);
+enum acd_store acd_store_take_account(struct acd_store_handle *store, struct acd_arena *arena,
+                                      const struct acd_account **out) __attribute__((warn_unused_result));
+
+/* The account of an app that was created last; `name` is absent when the app has none. */
+enum acd_store acd_store_newest(struct acd_store_handle *store, struct acd_arena *arena, struct acd_slice app,
+                                int64_t *created_at_ms, struct acd_slice *name)
+    __attribute__((warn_unused_result));
+
+/* A signed command, by what makes it the same one: its key's id and its own, or its signature. */
+struct acd_spent {
+    struct acd_slice id;
+    int64_t signed_at_ms;
+    int32_t partition;
+    bool before; /* it took effect before */
+};
+
+/* Looks the commands up. What was signed before the floor may have been forgotten. */
+enum acd_store acd_store_spent(struct acd_store_handle *store, struct acd_arena *arena,
+                               struct acd_spent *spent, uint32_t count, int64_t *floor_ms)
+    __attribute__((warn_unused_result));
+
+/* The signed commands of a batch that take effect, one partition's after another's. */
+struct acd_spending {
+    const struct acd_spent **spent;
+    uint32_t count;
+    int32_t partitions; /* of the command topic: the floor is where the slowest one stands */
+    int64_t window_ms;  /* … and so much below */
+    int64_t ids_max;    /* more are not remembered: then the floor rises */
+};
+
 /* What a commit writes for one partition. */
 struct acd_commit_part {
     int32_t partition;
     struct acd_slice expected; /* the marker that must be there; empty for none */
     struct acd_slice marker;   /* the new one */
     struct acd_slice outbox;
+    struct acd_slice jobs; /* its open jobs from now on, as acd_jobs_encode has them; data NULL: as before */
+    bool no_records;       /* the batch only begins or ends jobs */
 };
 
 struct acd_commit {
@@ -105,6 +158,7 @@ struct acd_commit {
     const struct acd_commit_part *parts;
     uint32_t part_count;
     const struct acd_state *state; /* entries with `touched` are compared, those that differ are written */
+    struct acd_spending spending;  /* one that was spent before makes the commit stale */
 };
 
 /* Why a commit did nothing. */
@@ -186,10 +240,11 @@ enum acd_store acd_store_restore_send(struct acd_store_handle *store, struct acd
                                       uint32_t count, bool empty) __attribute__((warn_unused_result));
 enum acd_store acd_store_restore_read(struct acd_store_handle *store) __attribute__((warn_unused_result));
 
-/* Ends the recovery: writes the markers (an empty one: none) when there are any, and the incarnation. */
+/* Ends the recovery: writes the markers and the open jobs (empty ones: none) when there are any, the floor of
+ * signed commands (0: none), and the incarnation. */
 enum acd_store acd_store_finish(struct acd_store_handle *store, struct acd_arena *arena, const char *token,
-                                struct acd_slice incarnation, const int32_t *partitions,
-                                const struct acd_slice *markers, uint32_t count)
+                                struct acd_slice incarnation, int64_t floor_ms, const int32_t *partitions,
+                                const struct acd_slice *markers, const struct acd_slice *jobs, uint32_t count)
     __attribute__((warn_unused_result));
 
 #endif

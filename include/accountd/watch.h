@@ -6,7 +6,7 @@
  *
  * A thread of its own looks at all pulses. While none is late it feeds systemd's watchdog (WatchdogSec=), and
  * lengthens the time for a stop that is under way; else it feeds nothing and says in the log which one is
- * late.
+ * late. How many are is a metric.
  */
 #ifndef ACCOUNTD_WATCH_H
 #define ACCOUNTD_WATCH_H
@@ -34,6 +34,9 @@ struct acd_watch;
 
 /* Looks after `count` pulses, which are at rest and outlive it. Returns NULL without memory or threads. */
 struct acd_watch *acd_watch_start(struct acd_pulse *pulses, uint32_t count);
+
+/* By how much the thread of the pulse is late, or 0 when it is not. From any thread. */
+int64_t acd_pulse_late_ms(const struct acd_pulse *pulse);
 
 /* A stop has begun: systemd's patience is asked for as long as there is progress. */
 void acd_watch_stopping(struct acd_watch *watch);

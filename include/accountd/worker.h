@@ -14,14 +14,17 @@
 #include "accountd/topics.h"
 #include "accountd/watch.h"
 
+struct acd_exporter;
+
 /* What all workers are given; outlives them. */
 struct acd_shared {
     const struct acd_settings *settings; /* of the start: what no reload changes is read here */
     struct acd_rulebook rules;
     struct acd_own_topics own;
     struct acd_topics *topics;
-    bool embedded;    /* the Kafka is librdkafka's mock cluster */
-    atomic_bool stop; /* set once: workers finish their batch and end */
+    struct acd_exporter *exporter; /* of whole apps, for all workers */
+    bool embedded;                 /* the Kafka is librdkafka's mock cluster */
+    atomic_bool stop;              /* set once: workers finish their batch and end */
 };
 
 struct acd_worker;

@@ -196,7 +196,7 @@ static void write_source(struct acd_writer *writer, const struct acd_origin *ori
 
 static void write_manifest(struct acd_writer *writer, const struct acd_manifest *manifest)
 {
-    acd_writer_map(writer, 11);
+    acd_writer_map(writer, manifest->swept ? 14 : 11);
     acd_writer_key(writer, "export_id");
     acd_writer_string(writer, manifest->export_id);
     acd_writer_key(writer, "source");
@@ -222,6 +222,14 @@ static void write_manifest(struct acd_writer *writer, const struct acd_manifest 
     for (uint32_t i = 0; i < manifest->not_found_count; i++)
         acd_writer_string(writer, manifest->not_found[i]);
     acd_writer_end(writer);
+    if (manifest->swept) {
+        acd_writer_key(writer, "read");
+        acd_writer_int(writer, manifest->accounts + manifest->gone + manifest->left_out);
+        acd_writer_key(writer, "gone");
+        acd_writer_int(writer, manifest->gone);
+        acd_writer_key(writer, "left_out");
+        acd_writer_int(writer, manifest->left_out);
+    }
     acd_writer_end(writer);
 }
 

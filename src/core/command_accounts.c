@@ -164,6 +164,8 @@ void acd_read_accounts(struct acd_reading *reading, struct acd_target **targets)
     blame_missing(reading);
     if (account)
         reading->command->account = read_name(reading, &account_path, account);
+    if (!accounts && !account && acd_reading_root(reading, ACD_MEMBER_EVERY))
+        return;
     if (!accounts) {
         *targets = acd_arena_calloc(reading->arena, 1, sizeof(**targets));
         (*targets)->account = reading->command->account;
@@ -182,6 +184,10 @@ void acd_read_shared(struct acd_reading *reading, struct acd_target *targets)
     struct acd_target shared = {.type = ACD_TYPE_UNSET};
 
     read_members(reading, NULL, &reading->scan.root, &reading->scan.profile, &shared);
+    if (reading->command->op == ACD_EXPORT) {
+        acd_blame_unless_every(reading, ACD_MEMBER_TYPE);
+        reading->command->type = shared.type;
+    }
     for (uint32_t i = 0; i < reading->command->target_count; i++) {
         struct acd_target *target = &targets[i];
 

@@ -1,4 +1,5 @@
 /* The members that come after the accounts: how to create, delete, list and export. */
+#include "accountd/text.h"
 #include "names.h"
 #include "reading.h"
 
@@ -101,15 +102,13 @@ static void read_every(struct acd_reading *reading)
 {
     struct acd_path path = acd_path_member(NULL, acd_member_name(ACD_MEMBER_EVERY));
 
-    if (!read_flag(reading, ACD_MEMBER_EVERY))
-        return;
-    if (acd_reading_root(reading, ACD_MEMBER_ACCOUNT) || acd_reading_root(reading, ACD_MEMBER_ACCOUNTS))
+    bool named =
+        acd_reading_root(reading, ACD_MEMBER_ACCOUNT) || acd_reading_root(reading, ACD_MEMBER_ACCOUNTS);
+
+    reading->command->every = read_flag(reading, ACD_MEMBER_EVERY);
+    if (reading->command->every && named)
         acd_blame_add(&reading->blame, ACD_INVALID_FIELD, &path,
                       "all is given beside account or accounts; one of the three is allowed");
-    else
-        acd_blame_add(&reading->blame, ACD_INVALID_FIELD, &path,
-                      "this version does not export all accounts; up to %d can be named with accounts",
-                      ACD_TARGETS_MAX);
 }
 
 static void read_column(struct acd_reading *reading, const struct acd_path *path,
@@ -154,6 +153,38 @@ static void read_columns(struct acd_reading *reading)
     }
 }
 
+void acd_blame_unless_every(struct acd_reading *reading, enum acd_member_id member)
+{
+    struct acd_slice name = acd_member_name(member);
+    struct acd_path path = acd_path_member(NULL, name);
+
+    if (acd_reading_root(reading, member) && !acd_reading_root(reading, ACD_MEMBER_EVERY))
+        acd_blame_add(&reading->blame, ACD_INVALID_FIELD, &path,
+                      "%.*s chooses among all: true, which is not there", ACD_SLICE_ARGS(name));
+}
+
+/* A time as replies write it; `otherwise` when it is absent or was blamed. */
+static int64_t read_time(struct acd_reading *reading, enum acd_member_id member, int64_t otherwise)
+{
+    const struct acd_value *value = acd_reading_root(reading, member);
+    struct acd_path path = acd_path_member(NULL, acd_member_name(member));
+    int64_t ms;
+
+    acd_blame_unless_every(reading, member);
+    if (!value || (value->kind == ACD_STRING && acd_time_parse(value->string, &ms)))
+        return value ? ms : otherwise;
+    acd_blame_value(&reading->blame, &path, value, "a time like 2026-11-22T20:09:08.123Z");
+    return otherwise;
+}
+
+bool acd_command_chooses(const struct acd_command *command, const struct acd_account *account)
+{
+    return (command->type == ACD_TYPE_UNSET || account->type == command->type) &&
+           account->created_at_ms >= command->created_after_ms &&
+           account->created_at_ms < command->created_before_ms &&
+           account->updated_at_ms >= command->updated_after_ms;
+}
+
 void acd_read_options(struct acd_reading *reading)
 {
     struct acd_command *command = reading->command;
@@ -170,4 +201,7 @@ void acd_read_options(struct acd_reading *reading)
     read_columns(reading);
     command->compression =
         (enum acd_compression)read_word(reading, ACD_MEMBER_COMPRESSION, compression_words, 3);
+    command->created_after_ms = read_time(reading, ACD_MEMBER_CREATED_AFTER, INT64_MIN);
+    command->created_before_ms = read_time(reading, ACD_MEMBER_CREATED_BEFORE, INT64_MAX);
+    command->updated_after_ms = read_time(reading, ACD_MEMBER_UPDATED_AFTER, INT64_MIN);
 }

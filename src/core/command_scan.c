@@ -29,15 +29,16 @@ static enum acd_member_id find_member(struct acd_slice name)
     return ACD_MEMBER_COUNT;
 }
 
-static bool entry_may_have(enum acd_member_id member)
+static bool entry_may_have(enum acd_op op, enum acd_member_id member)
 {
-    return member == ACD_MEMBER_ACCOUNT || member == ACD_MEMBER_TYPE || member == ACD_MEMBER_PROFILE ||
-           member == ACD_MEMBER_IF_REVISION;
+    /* The type of an export chooses among all accounts; one that is named has the type that it has. */
+    return member == ACD_MEMBER_ACCOUNT || (member == ACD_MEMBER_TYPE && op != ACD_EXPORT) ||
+           member == ACD_MEMBER_PROFILE || member == ACD_MEMBER_IF_REVISION;
 }
 
 static bool is_known(enum place place, enum acd_op op, enum acd_member_id member)
 {
-    if (member == ACD_MEMBER_COUNT || (place == IN_ENTRY && !entry_may_have(member)))
+    if (member == ACD_MEMBER_COUNT || (place == IN_ENTRY && !entry_may_have(op, member)))
         return false;
     /* Without an op nothing is another op's; the missing op is what will be answered. */
     return op == ACD_OP_NONE || (rules[member].ops & ACD_IN(op));

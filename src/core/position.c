@@ -92,13 +92,19 @@ void acd_fingerprint(struct acd_slice key, struct acd_slice value, int64_t times
 
 struct acd_slice acd_token_format(struct acd_arena *arena, const struct acd_token *token)
 {
-    return acd_arena_format(arena, TOKEN_FORMAT " %s %lld", token->nonce, (long long)token->changelog_end);
+    if (token->floor_ms == 0)
+        return acd_arena_format(arena, TOKEN_FORMAT " %s %lld", token->nonce,
+                                (long long)token->changelog_end);
+    return acd_arena_format(arena, TOKEN_FORMAT " %s %lld %lld", token->nonce,
+                            (long long)token->changelog_end, (long long)token->floor_ms);
 }
 
 bool acd_token_parse(struct acd_slice text, struct acd_token *out)
 {
+    out->floor_ms = 0;
     return acd_slice_is(next_word(&text), TOKEN_FORMAT) && parse_nonce(next_word(&text), out->nonce) &&
-           acd_int_parse(next_word(&text), &out->changelog_end) && text.len == 0;
+           acd_int_parse(next_word(&text), &out->changelog_end) &&
+           (text.len == 0 || acd_int_parse(text, &out->floor_ms));
 }
 
 enum acd_standing acd_standing(const struct acd_committed *committed, const struct acd_marker *marker)

@@ -23,7 +23,7 @@
     X(APP, "app", ACD_IN_ALL)                                                                                \
     X(ACCOUNT, "account", ACD_IN_NAMED)                                                                      \
     X(ACCOUNTS, "accounts", ACD_IN_NAMED)                                                                    \
-    X(TYPE, "type", ACD_IN(ACD_CREATE) | ACD_IN(ACD_EDIT))                                                   \
+    X(TYPE, "type", ACD_IN(ACD_CREATE) | ACD_IN(ACD_EDIT) | ACD_IN(ACD_EXPORT))                              \
     X(PROFILE, "profile", ACD_IN(ACD_CREATE) | ACD_IN(ACD_EDIT))                                             \
     X(IF_REVISION, "if_revision", ACD_IN(ACD_EDIT) | ACD_IN(ACD_DELETE))                                     \
     X(ON_EXISTS, "on_exists", ACD_IN(ACD_CREATE))                                                            \
@@ -34,7 +34,10 @@
     X(EVERY, "all", ACD_IN(ACD_EXPORT))                                                                      \
     X(FORMAT, "format", ACD_IN(ACD_EXPORT))                                                                  \
     X(FIELDS, "fields", ACD_IN(ACD_EXPORT))                                                                  \
-    X(COMPRESSION, "compression", ACD_IN(ACD_EXPORT))
+    X(COMPRESSION, "compression", ACD_IN(ACD_EXPORT))                                                        \
+    X(CREATED_AFTER, "created_after", ACD_IN(ACD_EXPORT))                                                    \
+    X(CREATED_BEFORE, "created_before", ACD_IN(ACD_EXPORT))                                                  \
+    X(UPDATED_AFTER, "updated_after", ACD_IN(ACD_EXPORT))
 
 enum acd_member_id {
 #define X(id, name, ops) ACD_MEMBER_##id,
@@ -110,7 +113,10 @@ const struct acd_change *acd_read_profile(struct acd_reading *reading, const str
 void acd_read_accounts(struct acd_reading *reading, struct acd_target **targets);
 void acd_read_shared(struct acd_reading *reading, struct acd_target *targets);
 
-/* command_options.c: what follows in the table. */
+/* command_options.c: blames a member that chooses among all accounts where not all are asked for. */
+void acd_blame_unless_every(struct acd_reading *reading, enum acd_member_id member);
+
+/* What follows in the table. */
 void acd_read_options(struct acd_reading *reading);
 
 #endif

@@ -7,6 +7,7 @@
 #define ACCOUNTD_CTL_ARGS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "exit.h"
@@ -22,7 +23,12 @@
     X(GET, "get")                                                                                            \
     X(LIST, "list")                                                                                          \
     X(EXPORT, "export")                                                                                      \
-    X(REBUILD, "rebuild")
+    X(REBUILD, "rebuild")                                                                                    \
+    X(DLQ, "dlq")                                                                                            \
+    X(TAIL, "tail")                                                                                          \
+    X(IMPORT, "import")                                                                                      \
+    X(STATUS, "status")                                                                                      \
+    X(BENCH, "bench")
 
 enum acd_ctl_command {
 #define X(id, name) ACD_CTL_##id,
@@ -36,6 +42,17 @@ extern const char *const acd_ctl_command_names[ACD_CTL_COMMAND_COUNT];
 /* The command of that name, or ACD_CTL_COMMAND_COUNT. */
 enum acd_ctl_command acd_ctl_command_find(const char *name);
 
+/* A row of the table of options. */
+struct acd_ctl_option {
+    const char *name;
+    int letter; /* 0: none */
+    bool argument;
+    unsigned commands; /* those that know it: bits by enum acd_ctl_command */
+};
+
+extern const struct acd_ctl_option acd_ctl_options[];
+extern const size_t acd_ctl_option_count;
+
 /* One --set, --unset, --custom or --unset-custom. */
 struct acd_ctl_change {
     bool custom; /* a custom field */
@@ -47,9 +64,11 @@ struct acd_ctl_args {
     const char *brokers;
     const char *app;
     const char *config;      /* an accountd.conf */
+    const char *key;         /* ID=FILE: commands are signed; NULL: they are not */
     const char **properties; /* librdkafka's, "name=value" */
     uint32_t property_count;
     int timeout_ms;
+    bool timeout_given;
     bool json;
 
     bool version;
@@ -72,8 +91,34 @@ struct acd_ctl_args {
     const char *compression;
     const char *fields; /* separated by commas */
     const char *output; /* NULL: stdout */
+    const char *created_after;
+    const char *created_before;
+    const char *updated_after;
+    const char *from_topic; /* an export's id */
+    const char *rejects;    /* NULL: none are kept */
+    bool resume;
     bool accept_offsets;
     bool force;
+    const char *code;
+    const char *since;
+    const char *op;
+    const char *account;
+    const char *id;
+    int64_t count; /* 0: not said */
+    bool from_beginning;
+    bool raw;
+    bool no_wait;
+    const char **metrics; /* daemons' addresses */
+    uint32_t metrics_count;
+    int interval_ms;
+    bool once;
+    int64_t rate; /* commands a second; 0: not said, as of the next three */
+    int duration_ms;
+    int64_t key_space; /* accounts */
+    int64_t batch;     /* accounts of one command */
+    const char *mix;
+    bool yes;
+    bool keep;
 };
 
 /* Reads the command line; mistakes go to stderr, and USAGE is returned. Free `out` in any case. */

@@ -8,11 +8,11 @@
 #include <sys/random.h>
 
 #include "kafka.h"
+#include "sign.h"
 #include "stream.h"
 #include "terminal.h"
 
-#define CORRELATION_BYTES 16
-#define ERROR_BYTES       512
+#define ERROR_BYTES 512
 
 /* How long purging and closing may take; by then all that matters is done. */
 #define CLOSE_MS 1000
@@ -20,6 +20,7 @@
 struct acd_ctl_client {
     const struct acd_settings *settings;
     int timeout_ms;
+    const char *key; /* ID=FILE, or NULL */
     rd_kafka_t *consumer;
     rd_kafka_t *producer;
     struct acd_ctl_stream *replies;
@@ -31,6 +32,8 @@ struct acd_ctl_client {
 struct delivery {
     bool done;
     rd_kafka_resp_err_t error;
+    int32_t partition;
+    int64_t offset;
 };
 
 static void note_trouble(rd_kafka_t *rk, int error, const char *reason, void *opaque)
@@ -46,7 +49,7 @@ static void note_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, voi
 {
     struct delivery *delivery = message->_private;
 
-    *delivery = (struct delivery){true, message->err};
+    *delivery = (struct delivery){true, message->err, message->partition, message->offset};
 }
 
 /* Says that the brokers cannot be used for a topic, and why as far as that is known. */
@@ -97,6 +100,7 @@ enum acd_ctl_exit acd_ctl_client_open(struct acd_ctl_client **out, const struct 
         return ACD_CTL_FAILED;
     client->settings = settings;
     client->timeout_ms = args->timeout_ms;
+    client->key = args->key;
     client->consumer = acd_ctl_kafka_consumer(&kafka);
     client->producer = client->consumer ? acd_ctl_kafka_producer(&kafka) : NULL;
     if (!client->producer)
@@ -129,19 +133,47 @@ struct acd_slice acd_ctl_header(const rd_kafka_message_t *message, const char *n
     return acd_slice(value, len);
 }
 
-static enum acd_ctl_exit post(struct acd_ctl_client *client, struct acd_slice key, struct acd_slice command,
-                              struct acd_slice correlation, int64_t deadline_ms)
+/* The command's headers; with --key signed. Destroy `*out` unless librdkafka took it. */
+static enum acd_ctl_exit make_headers(const struct acd_ctl_client *client, struct acd_slice key,
+                                      struct acd_slice command, struct acd_slice correlation,
+                                      rd_kafka_headers_t **out)
+{
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(5);
+
+    *out = headers;
+    (void)rd_kafka_header_add(headers, "kafka_correlationId", -1, correlation.data, (ssize_t)correlation.len);
+    (void)rd_kafka_header_add(headers, "content-type", -1, "application/json", -1);
+    if (!client->key)
+        return ACD_CTL_OK;
+    return acd_ctl_sign(client->key, client->settings->kafka.commands, key, command, headers);
+}
+
+enum acd_ctl_exit acd_ctl_client_post(struct acd_ctl_client *client, struct acd_slice key,
+                                      struct acd_slice command, struct acd_ctl_posted *out)
 {
     const char *topic = client->settings->kafka.commands;
+    int64_t deadline_ms = acd_clock_ms() + client->timeout_ms;
     struct delivery delivery = {0};
-    rd_kafka_resp_err_t error = rd_kafka_producev(
-        client->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(key.data, key.len),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)command.data, command.len),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_HEADER("kafka_correlationId", correlation.data, (ssize_t)correlation.len),
-        RD_KAFKA_V_HEADER("content-type", "application/json", -1), RD_KAFKA_V_OPAQUE(&delivery),
-        RD_KAFKA_V_END);
+    rd_kafka_headers_t *headers;
+    rd_kafka_resp_err_t error;
+    enum acd_ctl_exit made;
 
+    if (getrandom(out->correlation, sizeof(out->correlation), 0) != (ssize_t)sizeof(out->correlation)) {
+        acd_ctl_error("the system has no random bytes");
+        return ACD_CTL_FAILED;
+    }
+    made =
+        make_headers(client, key, command, acd_slice(out->correlation, sizeof(out->correlation)), &headers);
+    if (made != ACD_CTL_OK) {
+        rd_kafka_headers_destroy(headers);
+        return made;
+    }
+    error = rd_kafka_producev(client->producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_KEY(key.data, key.len),
+                              RD_KAFKA_V_VALUE((void *)(uintptr_t)command.data, command.len),
+                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers),
+                              RD_KAFKA_V_OPAQUE(&delivery), RD_KAFKA_V_END);
+    if (error)
+        rd_kafka_headers_destroy(headers);
     while (!error && !delivery.done && acd_ctl_left_ms(deadline_ms))
         (void)rd_kafka_poll(client->producer, acd_ctl_left_ms(deadline_ms));
     if (!error && !delivery.done) {
@@ -151,6 +183,8 @@ static enum acd_ctl_exit post(struct acd_ctl_client *client, struct acd_slice ke
         delivery.error = RD_KAFKA_RESP_ERR__MSG_TIMED_OUT;
     }
     error = error ? error : delivery.error;
+    out->partition = delivery.partition;
+    out->offset = delivery.offset;
     if (!error)
         return ACD_CTL_OK;
     if (error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT)
@@ -159,58 +193,63 @@ static enum acd_ctl_exit post(struct acd_ctl_client *client, struct acd_slice ke
     return ACD_CTL_FAILED;
 }
 
-static enum acd_ctl_exit await(struct acd_ctl_client *client, struct acd_slice correlation,
-                               int64_t deadline_ms, rd_kafka_message_t **reply)
+rd_kafka_message_t *acd_ctl_client_reply(struct acd_ctl_client *client, const struct acd_ctl_posted *posted,
+                                         int timeout_ms)
 {
-    const char *topic = client->settings->kafka.replies;
+    struct acd_slice correlation = acd_slice(posted->correlation, sizeof(posted->correlation));
+    int64_t deadline_ms = acd_clock_ms() + timeout_ms;
+    rd_kafka_message_t *message;
 
-    while (acd_ctl_left_ms(deadline_ms)) {
-        rd_kafka_message_t *message = acd_ctl_stream_next(client->replies, acd_ctl_left_ms(deadline_ms));
-
+    do {
+        message = acd_ctl_stream_next(client->replies, acd_ctl_left_ms(deadline_ms));
         if (message && !message->err &&
-            acd_slice_equal(acd_ctl_header(message, "kafka_correlationId"), correlation)) {
-            *reply = message;
-            return ACD_CTL_OK;
-        }
+            acd_slice_equal(acd_ctl_header(message, "kafka_correlationId"), correlation))
+            return message;
         if (message && message->err)
             (void)snprintf(client->trouble, sizeof(client->trouble), "%s", rd_kafka_message_errstr(message));
         if (message)
             rd_kafka_message_destroy(message);
-    }
-    (void)rd_kafka_poll(client->consumer, 0);
-    acd_ctl_error("no reply on topic %s within %g s; the command is posted, and may still be carried out%s%s",
-                  topic, client->timeout_ms / 1000.0, client->trouble[0] ? ": " : "", client->trouble);
-    return ACD_CTL_TIMEOUT;
+    } while (acd_ctl_left_ms(deadline_ms));
+    return NULL;
 }
 
 enum acd_ctl_exit acd_ctl_client_call(struct acd_ctl_client *client, struct acd_slice key,
                                       struct acd_slice command, rd_kafka_message_t **reply)
 {
     int64_t deadline_ms = acd_clock_ms() + client->timeout_ms;
-    char bytes[CORRELATION_BYTES];
-    struct acd_slice correlation = acd_slice(bytes, sizeof(bytes));
-    enum acd_ctl_exit result;
+    struct acd_ctl_posted posted;
+    enum acd_ctl_exit result = acd_ctl_client_post(client, key, command, &posted);
 
-    if (getrandom(bytes, sizeof(bytes), 0) != (ssize_t)sizeof(bytes)) {
-        acd_ctl_error("the system has no random bytes");
-        return ACD_CTL_FAILED;
-    }
-    result = post(client, key, command, correlation, deadline_ms);
-    return result == ACD_CTL_OK ? await(client, correlation, deadline_ms, reply) : result;
+    if (result != ACD_CTL_OK)
+        return result;
+    *reply = acd_ctl_client_reply(client, &posted, acd_ctl_left_ms(deadline_ms));
+    if (*reply)
+        return ACD_CTL_OK;
+    (void)rd_kafka_poll(client->consumer, 0);
+    acd_ctl_error("no reply on topic %s within %g s; the command is posted, and may still be carried out%s%s",
+                  client->settings->kafka.replies, client->timeout_ms / 1000.0,
+                  client->trouble[0] ? ": " : "", client->trouble);
+    return ACD_CTL_TIMEOUT;
+}
+
+rd_kafka_message_t *acd_ctl_client_chunk_now(struct acd_ctl_client *client, int timeout_ms)
+{
+    rd_kafka_message_t *message = acd_ctl_stream_next(client->exports, timeout_ms);
+
+    if (!message || !message->err)
+        return message;
+    (void)snprintf(client->trouble, sizeof(client->trouble), "%s", rd_kafka_message_errstr(message));
+    rd_kafka_message_destroy(message);
+    return NULL;
 }
 
 enum acd_ctl_exit acd_ctl_client_chunk(struct acd_ctl_client *client, int64_t deadline_ms,
                                        rd_kafka_message_t **chunk)
 {
     while (acd_ctl_left_ms(deadline_ms)) {
-        rd_kafka_message_t *message = acd_ctl_stream_next(client->exports, acd_ctl_left_ms(deadline_ms));
-
-        if (message && !message->err) {
-            *chunk = message;
+        *chunk = acd_ctl_client_chunk_now(client, acd_ctl_left_ms(deadline_ms));
+        if (*chunk)
             return ACD_CTL_OK;
-        }
-        if (message)
-            rd_kafka_message_destroy(message);
     }
     acd_ctl_error("the rest of the file did not come on topic %s within %g s",
                   client->settings->kafka.exports, client->timeout_ms / 1000.0);

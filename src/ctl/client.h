@@ -32,6 +32,25 @@ enum acd_ctl_exit acd_ctl_client_call(struct acd_ctl_client *client, struct acd_
                                       struct acd_slice command, rd_kafka_message_t **reply)
     __attribute__((warn_unused_result));
 
+/* A command that was posted, which knows its reply. */
+struct acd_ctl_posted {
+    char correlation[16];
+    int32_t partition;
+    int64_t offset;
+};
+
+enum acd_ctl_exit acd_ctl_client_post(struct acd_ctl_client *client, struct acd_slice key,
+                                      struct acd_slice command, struct acd_ctl_posted *out)
+    __attribute__((warn_unused_result));
+
+/* Its reply, or NULL when none has come within the time; the caller destroys it. */
+rd_kafka_message_t *acd_ctl_client_reply(struct acd_ctl_client *client, const struct acd_ctl_posted *posted,
+                                         int timeout_ms);
+
+/* The next message of the export topic since before the first command, or NULL when none has come within the
+ * time; the caller destroys it. */
+rd_kafka_message_t *acd_ctl_client_chunk_now(struct acd_ctl_client *client, int timeout_ms);
+
 /* The next message of the export topic since before the first command, which the caller destroys. Waits until
  * the deadline (acd_clock_ms). */
 enum acd_ctl_exit acd_ctl_client_chunk(struct acd_ctl_client *client, int64_t deadline_ms,

@@ -9,6 +9,7 @@ enum acd_ctl_exit {
     ACD_CTL_PARTIAL = 3, /* some of the named accounts failed */
     ACD_CTL_TIMEOUT = 5, /* posted, but no reply in time */
     ACD_CTL_UNREACHABLE = 6,
+    ACD_CTL_INTERRUPTED = 130, /* by SIGINT or SIGTERM, in the middle */
 };
 
 #endif

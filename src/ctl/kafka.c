@@ -64,7 +64,7 @@ static rd_kafka_t *create(const struct acd_ctl_kafka *kafka, rd_kafka_type_t typ
     rd_kafka_conf_set_opaque(conf, kafka->opaque);
     rd_kafka_conf_set_log_cb(conf, drop_log);
     rd_kafka_conf_set_error_cb(conf, kafka->trouble);
-    if (type == RD_KAFKA_PRODUCER)
+    if (type == RD_KAFKA_PRODUCER && kafka->delivered)
         rd_kafka_conf_set_dr_msg_cb(conf, kafka->delivered);
     if (ok) {
         rk = rd_kafka_new(type, conf, error, sizeof(error));
@@ -105,5 +105,35 @@ rd_kafka_t *acd_ctl_kafka_producer(const struct acd_ctl_kafka *kafka)
     };
 
     (void)snprintf(timeout, sizeof(timeout), "%d", kafka->args->timeout_ms);
+    return create(kafka, RD_KAFKA_PRODUCER, own);
+}
+
+rd_kafka_t *acd_ctl_kafka_reader(const struct acd_ctl_kafka *kafka, enum acd_ctl_reading reading)
+{
+    const struct property own[] = {
+        {"isolation.level", reading == ACD_CTL_READING_ENDS ? "read_uncommitted" : "read_committed"},
+        {"allow.auto.create.topics", "false"},
+        {"auto.offset.reset", "earliest"},
+        {"enable.partition.eof", "true"},
+        {"fetch.wait.max.ms", reading == ACD_CTL_READING_LIVE ? "100" : "10"},
+        {"check.crcs", "true"},
+        {NULL, NULL},
+    };
+
+    return create(kafka, RD_KAFKA_CONSUMER, own);
+}
+
+rd_kafka_t *acd_ctl_kafka_transactional(const struct acd_ctl_kafka *kafka, const char *id)
+{
+    const struct property own[] = {
+        {"transactional.id", id},
+        {"partitioner", "murmur2_random"},
+        {"linger.ms", "0"},
+        /* While a transaction is open its readers wait: one whose producer died is ended soon. */
+        {"transaction.timeout.ms", "10000"},
+        {"message.timeout.ms", "10000"},
+        {NULL, NULL},
+    };
+
     return create(kafka, RD_KAFKA_PRODUCER, own);
 }

@@ -24,4 +24,17 @@ struct acd_ctl_kafka {
 rd_kafka_t *acd_ctl_kafka_consumer(const struct acd_ctl_kafka *kafka);
 rd_kafka_t *acd_ctl_kafka_producer(const struct acd_ctl_kafka *kafka);
 
+/* What a reader is for. All but the last see what transactions have committed, and end where one is open. */
+enum acd_ctl_reading {
+    ACD_CTL_READING_SCAN, /* does not wait at an end */
+    ACD_CTL_READING_LIVE, /* waits for what comes */
+    ACD_CTL_READING_ENDS  /* knows the end of the log */
+};
+
+/* A consumer that also tells where a partition ends, as reader.h wants it. */
+rd_kafka_t *acd_ctl_kafka_reader(const struct acd_ctl_kafka *kafka, enum acd_ctl_reading reading);
+
+/* A producer whose transactions are those of `id`; whoever had begun one under it is fenced by the next. */
+rd_kafka_t *acd_ctl_kafka_transactional(const struct acd_ctl_kafka *kafka, const char *id);
+
 #endif

@@ -9,18 +9,25 @@
 
 #include "accountd/settings.h"
 #include "args.h"
+#include "bench/bench.h"
 #include "client.h"
-#include "export.h"
+#include "config.h"
+#include "export/export.h"
+#include "import/import.h"
 #include "list.h"
 #include "rebuild.h"
 #include "render.h"
 #include "request.h"
+#include "status/status.h"
 #include "terminal.h"
+#include "topics/dlq.h"
+#include "topics/tail.h"
 #include "usage.h"
 
 /* What a command needs to run. */
 struct session {
     struct acd_ctl_args args;
+    struct acd_ctl_config config;
     struct acd_settings settings;
     struct acd_ctl_client *client;
 };
@@ -128,7 +135,11 @@ static enum acd_ctl_exit run_list(struct session *session)
 static enum acd_ctl_exit run_export(struct session *session)
 {
     json_t *reply;
-    enum acd_ctl_exit result = call(session, NULL, &reply);
+    enum acd_ctl_exit result;
+
+    if (session->args.all)
+        return acd_ctl_export_all(session->client, &session->args, &session->settings);
+    result = call(session, NULL, &reply);
 
     if (result != ACD_CTL_OK)
         return result;
@@ -149,41 +160,31 @@ static enum acd_ctl_exit (*const runs[ACD_CTL_COMMAND_COUNT])(struct session *) 
     [ACD_CTL_GET] = run_accounts,    [ACD_CTL_LIST] = run_list,     [ACD_CTL_EXPORT] = run_export,
 };
 
-static bool replace(char **text, const char *other)
+/* Commands that post nothing in the way of those above. */
+static const struct lone {
+    enum acd_ctl_exit (*check)(const struct acd_ctl_args *);
+    enum acd_ctl_exit (*run)(const struct acd_settings *, const struct acd_ctl_args *);
+} lone[ACD_CTL_COMMAND_COUNT] = {
+    [ACD_CTL_REBUILD] = {acd_ctl_rebuild_check, acd_ctl_rebuild},
+    [ACD_CTL_DLQ] = {acd_ctl_dlq_check, acd_ctl_dlq},
+    [ACD_CTL_TAIL] = {acd_ctl_tail_check, acd_ctl_tail},
+    [ACD_CTL_IMPORT] = {acd_ctl_import_check, acd_ctl_import},
+    [ACD_CTL_STATUS] = {acd_ctl_status_check, acd_ctl_status_run},
+    [ACD_CTL_BENCH] = {acd_ctl_bench_check, acd_ctl_bench},
+};
+
+static const struct lone *lone_of(const struct acd_ctl_args *args)
 {
-    char *copy = other ? strdup(other) : *text;
+    static const struct lone export_again = {acd_ctl_export_again_check, acd_ctl_export_again};
 
-    if (!copy)
-        return false;
-    if (other)
-        free(*text);
-    *text = copy;
-    return true;
-}
-
-/* Defaults, environment, file, command line: what comes later counts. */
-static enum acd_ctl_exit read_settings(struct session *session)
-{
-    const char *brokers = getenv("ACCOUNTCTL_BROKERS");
-    struct acd_ctl_args *args = &session->args;
-
-    if (!args->app)
-        args->app = getenv("ACCOUNTCTL_APP");
-    if (acd_settings_default(&session->settings) ||
-        !replace(&session->settings.kafka.brokers, brokers && *brokers ? brokers : NULL)) {
-        acd_ctl_error("out of memory");
-        return ACD_CTL_FAILED;
-    }
-    if (args->config && acd_settings_read(&session->settings, args->config, environ, stderr))
-        return ACD_CTL_USAGE;
-    return replace(&session->settings.kafka.brokers, args->brokers) ? ACD_CTL_OK : ACD_CTL_FAILED;
+    return args->from_topic ? &export_again : &lone[args->command];
 }
 
 static enum acd_ctl_exit check(const struct acd_ctl_args *args)
 {
     bool many = args->command == ACD_CTL_DELETE && args->account_count > 1;
     enum acd_ctl_exit result =
-        args->command == ACD_CTL_REBUILD ? acd_ctl_rebuild_check(args) : acd_ctl_request_check(args);
+        lone_of(args)->check ? lone_of(args)->check(args) : acd_ctl_request_check(args);
 
     if (result == ACD_CTL_OK && args->command == ACD_CTL_EXPORT)
         result = acd_ctl_export_check(args);
@@ -197,12 +198,14 @@ static enum acd_ctl_exit check(const struct acd_ctl_args *args)
 static enum acd_ctl_exit run(struct session *session)
 {
     const struct acd_ctl_args *args = &session->args;
-    enum acd_ctl_exit result = read_settings(session);
+    enum acd_ctl_exit result = acd_ctl_config_apply(&session->config, &session->args, &session->settings);
 
+    if (args->command == ACD_CTL_EXPORT && args->output)
+        acd_ctl_export_guess(&session->args);
     if (result == ACD_CTL_OK)
         result = check(args);
-    if (result == ACD_CTL_OK && args->command == ACD_CTL_REBUILD)
-        result = acd_ctl_rebuild(&session->settings, args);
+    if (result == ACD_CTL_OK && lone_of(args)->run)
+        result = lone_of(args)->run(&session->settings, args);
     else if (result == ACD_CTL_OK)
         result =
             acd_ctl_client_open(&session->client, &session->settings, args, args->command == ACD_CTL_EXPORT);
@@ -210,6 +213,7 @@ static enum acd_ctl_exit run(struct session *session)
         result = runs[args->command](session);
     acd_ctl_client_close(session->client);
     acd_settings_free(&session->settings);
+    acd_ctl_config_free(&session->config);
     return result;
 }
 

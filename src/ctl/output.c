@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,10 +15,16 @@
 static char temporary[PATH_MAX];
 static volatile sig_atomic_t exists;
 
-static void remove_temporary(int number)
+static const char *volatile last_words;
+
+static void end_by_signal(int number)
 {
+    const char *words = last_words;
+
     if (exists)
         (void)unlink(temporary);
+    if (words)
+        (void)!write(STDERR_FILENO, words, strlen(words));
     /* The handler is gone by SA_RESETHAND: this ends the process as if it had never been. */
     (void)raise(number);
 }
@@ -25,10 +32,17 @@ static void remove_temporary(int number)
 static void watch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = remove_temporary, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = end_by_signal, .sa_flags = (int)SA_RESETHAND};
 
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
         (void)sigaction(numbers[i], &action, NULL);
+}
+
+void acd_ctl_output_last_words(const char *text)
+{
+    last_words = text;
+    if (text)
+        watch_signals();
 }
 
 int acd_ctl_output_open(struct acd_ctl_output *out, const char *name)
@@ -69,6 +83,16 @@ int acd_ctl_output_open(struct acd_ctl_output *out, const char *name)
 int acd_ctl_output_write(struct acd_ctl_output *output, struct acd_slice bytes)
 {
     return fwrite(bytes.data, 1, bytes.len, output->file) == bytes.len ? 0 : -1;
+}
+
+int acd_ctl_output_restart(struct acd_ctl_output *output)
+{
+    if (!output->name) {
+        errno = ESPIPE;
+        return -1;
+    }
+    rewind(output->file);
+    return ftruncate(fileno(output->file), 0);
 }
 
 int acd_ctl_output_keep(struct acd_ctl_output *output)

@@ -19,6 +19,13 @@ int acd_ctl_output_open(struct acd_ctl_output *out, const char *name) __attribut
 int acd_ctl_output_write(struct acd_ctl_output *output, struct acd_slice bytes)
     __attribute__((warn_unused_result));
 
+/* What is to be said on stderr when somebody ends the process, which has its effect nevertheless. The text
+ * must stay; NULL: nothing. */
+void acd_ctl_output_last_words(const char *text);
+
+/* Takes back what was written. Fails where that is on its way already: on stdout, a device or a pipe. */
+int acd_ctl_output_restart(struct acd_ctl_output *output) __attribute__((warn_unused_result));
+
 /* Gives the file its name. After an error nothing is left behind. */
 int acd_ctl_output_keep(struct acd_ctl_output *output) __attribute__((warn_unused_result));
 

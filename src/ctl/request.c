@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "accountd/account.h"
+#include "accountd/clock.h"
 #include "accountd/text.h"
+#include "moment.h"
 #include "terminal.h"
 
 /* Who wants all wants few round trips: the largest page there is (contract, section 2). */
@@ -14,10 +16,11 @@ static enum acd_ctl_exit check_accounts(const struct acd_ctl_args *args)
 {
     const char *name = acd_ctl_command_names[args->command];
 
-    if (args->command == ACD_CTL_LIST) {
+    if (args->command == ACD_CTL_LIST || (args->command == ACD_CTL_EXPORT && args->all)) {
         if (args->account_count == 0)
             return ACD_CTL_OK;
-        acd_ctl_error("list takes no accounts; see accountctl help list");
+        acd_ctl_error("%s%s takes no accounts; see accountctl help %s", name,
+                      args->command == ACD_CTL_EXPORT ? " --all" : "", name);
     } else if (args->account_count == 0) {
         acd_ctl_error("%s which account? See accountctl help %s", name, name);
     } else if (args->account_count > ACD_CTL_ACCOUNTS_MAX) {
@@ -136,10 +139,23 @@ static bool put_fields(json_t *request, const char *fields)
     return put(request, "fields", names) && ok;
 }
 
+/* A time as people write it, for one as the contract does. */
+static bool put_moment(json_t *object, const char *key, const char *text)
+{
+    char time[ACD_TIME_BYTES];
+    int64_t ms;
+
+    if (!text || !acd_ctl_moment_read(text, acd_clock_wall_ms(), &ms))
+        return put_text(object, key, text);
+    acd_time_format(ms, time);
+    return put_text(object, key, time);
+}
+
 json_t *acd_ctl_request_build(const struct acd_ctl_args *args, const char *after)
 {
     json_t *request = json_object();
-    int64_t limit = args->all && args->limit == 0 ? PAGE_OF_ALL : args->limit;
+    bool list_all = args->all && args->command == ACD_CTL_LIST;
+    int64_t limit = list_all && args->limit == 0 ? PAGE_OF_ALL : args->limit;
     /* Somebody confirmed it, or it is a dry run, which deletes nothing. */
     bool confirm = args->command == ACD_CTL_DELETE && args->account_count > 1;
 
@@ -150,8 +166,12 @@ json_t *acd_ctl_request_build(const struct acd_ctl_args *args, const char *after
         put_text(request, "on_exists", args->on_exists) && put_flag(request, "confirm", confirm) &&
         put_flag(request, "dry_run", args->dry_run) &&
         (limit == 0 || put(request, "limit", json_integer(limit))) && put_text(request, "after", after) &&
+        put_flag(request, "all", args->all && args->command == ACD_CTL_EXPORT) &&
         put_text(request, "format", args->format) && put_fields(request, args->fields) &&
-        put_text(request, "compression", args->compression))
+        put_text(request, "compression", args->compression) &&
+        put_moment(request, "created_after", args->created_after) &&
+        put_moment(request, "created_before", args->created_before) &&
+        put_moment(request, "updated_after", args->updated_after))
         return request;
     json_decref(request);
     return NULL;

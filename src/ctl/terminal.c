@@ -106,10 +106,16 @@ void acd_ctl_error(const char *format, ...)
     free(message);
 }
 
+bool acd_ctl_terminal(FILE *out)
+{
+    const char *terminal = getenv("TERM");
+
+    return isatty(fileno(out)) && terminal && strcmp(terminal, "dumb") != 0;
+}
+
 bool acd_ctl_colour(FILE *out)
 {
     const char *refused = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
 
-    return isatty(fileno(out)) && !(refused && *refused) && terminal && strcmp(terminal, "dumb") != 0;
+    return acd_ctl_terminal(out) && !(refused && *refused);
 }

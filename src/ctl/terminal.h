@@ -23,6 +23,9 @@ size_t acd_ctl_width(struct acd_slice text);
 /* Writes "accountctl: MESSAGE" and a newline to stderr, escaped. */
 void acd_ctl_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* True for a terminal that can move its cursor. */
+bool acd_ctl_terminal(FILE *out);
+
 /* True where colour is welcome: a terminal that knows it, and no NO_COLOR. */
 bool acd_ctl_colour(FILE *out);
 

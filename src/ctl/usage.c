@@ -19,6 +19,11 @@ static const char program[] =
     "  list     show all accounts, oldest first\n"
     "  export   write accounts to a file\n"
     "  rebuild  restore Redis from the changelog (for operators: takes part in accountd's work)\n"
+    "  dlq      show the dead letters, and post them again\n"
+    "  import   create the accounts of a file\n"
+    "  tail     show replies, changes or dead letters as they come\n"
+    "  status   show how accountd and its topics are doing\n"
+    "  bench    post a load, and tell how long its replies take\n"
     "  help     show a command's own options: accountctl help COMMAND\n"
     "\n"
     "Options of all commands:\n"
@@ -26,14 +31,21 @@ static const char program[] =
     "  --app APP                the app of the accounts (default: ACCOUNTCTL_APP)\n"
     "  -c, --config FILE        brokers, topics and properties as in accountd's configuration\n"
     "  -X, --property NAME=VALUE\n"
-    "                           a property of librdkafka, such as security.protocol=ssl\n"
+    "                           a property of librdkafka, such as security.protocol=ssl; a secret as\n"
+    "                           NAME_file=FILE\n"
+    "  --key ID=FILE            sign commands: the key's id, and the file of its secret (default:\n"
+    "                           ACCOUNTCTL_KEY)\n"
     "  --timeout SECONDS        how long to wait for the brokers, and for the reply (default: 10)\n"
     "  --json                   print replies as they come, a line each\n"
     "  -h, --help               show this, or with a command its help\n"
     "  --version                show the version\n"
     "\n"
+    "~/.config/accountctl.conf holds what is not to be typed each time: brokers, app, config, key,\n"
+    "properties and metrics. ACCOUNTCTL_BROKERS and so on count more, and options most.\n"
+    "\n"
     "Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 done for some of the accounts,\n"
-    "5 no reply in time (the command may still be carried out), 6 Kafka is out of reach.\n";
+    "5 no reply in time (the command may still be carried out), 6 Kafka is out of reach, 130 import or\n"
+    "export was interrupted.\n";
 
 static const struct {
     const char *text;
@@ -84,14 +96,23 @@ static const struct {
                       "  --all                 ask until all are shown\n",
                       false},
     [ACD_CTL_EXPORT] =
-        {"Usage: accountctl export ACCOUNT... [OPTION]...\n"
+        {"Usage: accountctl export ACCOUNT...|--all|--from-topic EXPORT [OPTION]...\n"
          "\n"
-         "Writes up to 100 accounts to a file, and checks that it is complete.\n"
+         "Writes up to 100 accounts, or a whole app, to a file, and checks that it is complete.\n"
          "\n"
+         "  --all                 all accounts of the app; waits for up to ten minutes, or --timeout, while\n"
+         "                        nothing is heard of it\n"
+         "  --from-topic EXPORT   fetch the file of an earlier export again, by its id, while Kafka has it\n"
          "  -o, --output FILE     where to (default: stdout); appears only when it is complete\n"
-         "  --format FORMAT       ndjson (default), json, csv or msgpack\n"
-         "  --compression HOW     none (default), gzip or zstd\n"
-         "  --fields A,B,...      only these members of the records, in this order\n",
+         "  --format FORMAT       ndjson (default), json, csv or msgpack; else what FILE's name says\n"
+         "  --compression HOW     none (default), gzip or zstd; else what FILE's name says: .gz, .zst\n"
+         "  --fields A,B,...      only these members of the records, in this order\n"
+         "  --type TYPE           --all: only general or admin accounts\n"
+         "  --created-after WHEN  --all: only those created at a time (2026-11-22T20:09:08Z) or a duration "
+         "ago\n"
+         "                        (90s, 15m, 2h, 7d), or later\n"
+         "  --created-before WHEN --all: only those created before\n"
+         "  --updated-after WHEN  --all: only those changed then or later\n",
          false},
     [ACD_CTL_REBUILD] =
         {"Usage: accountctl -c accountd.conf rebuild [OPTION]...\n"
@@ -103,6 +124,83 @@ static const struct {
          "  --accept-offsets      committed offsets that somebody else has set are right: commands that\n"
          "                        they skip get no effect and no reply, commands that they repeat get a\n"
          "                        second one\n",
+         false},
+    [ACD_CTL_DLQ] =
+        {"Usage: accountctl dlq list|show|replay [PARTITION:OFFSET]... [OPTION]...\n"
+         "\n"
+         "Shows what accountd has put aside, and posts it again. list writes a line for each dead letter, "
+         "show\n"
+         "all of one, and replay posts the original once more, each dead letter once.\n"
+         "\n"
+         "  --code CODE           list, replay: only with this code, such as malformed or internal\n"
+         "  --since WHEN          list, replay: not before a time (2026-11-22T20:09:08Z) or a duration ago\n"
+         "                        (90s, 15m, 2h, 7d)\n"
+         "  --limit N             list: at most so many\n"
+         "  --raw                 show: only the bytes of the value\n"
+         "  --all                 replay: all that there are now and were not replayed\n"
+         "  --dry-run             replay: only tell what would be posted\n"
+         "  --force               replay: also what was replayed before\n"
+         "  --no-wait             replay: do not wait for the replies\n",
+         false},
+    [ACD_CTL_TAIL] =
+        {"Usage: accountctl tail replies|changelog|dead-letters [OPTION]...\n"
+         "\n"
+         "Shows a topic's records as they come, until it is interrupted. --app leaves out the replies and\n"
+         "changes of other apps.\n"
+         "\n"
+         "  --since WHEN          begin at a time (2026-11-22T20:09:08Z) or a duration ago "
+         "(90s, 15m, 2h, 7d)\n"
+         "  --from-beginning      begin with the first record\n"
+         "  --count N             end after so many\n"
+         "  --account ACCOUNT     replies, changelog: only of this account\n"
+         "  --op OP               replies: only to this operation\n"
+         "  --id ID               replies: only to commands with this id\n"
+         "  --code CODE           replies, dead-letters: only with this code\n",
+         false},
+    [ACD_CTL_IMPORT] =
+        {"Usage: accountctl import FILE [OPTION]...\n"
+         "\n"
+         "Creates the accounts of a file, such as an export is: one for each line of ndjson, row of CSV, "
+         "item\n"
+         "of a JSON array or map of MessagePack; plain, or packed by gzip or zstd. - is stdin.\n"
+         "\n"
+         "  --on-exists WHAT      when an account exists: error (default), update (merge, as edit does),\n"
+         "                        skip (leave it as it is)\n"
+         "  --rejects FILE        write the lines that are rejected to a file, with why; mended, it can be\n"
+         "                        imported\n"
+         "  --resume              go on where an import of this file was interrupted\n"
+         "  --dry-run             only tell what would happen\n"
+         "  --format FORMAT       ndjson, json, csv or msgpack (default: by the name, or the first bytes)\n"
+         "  --compression METHOD  none, gzip or zstd (default: by the name, or the first bytes)\n",
+         true},
+    [ACD_CTL_STATUS] =
+        {"Usage: accountctl status [OPTION]...\n"
+         "\n"
+         "Shows the consumer group, the lag of each partition and missing topics, and of each daemon that "
+         "is\n"
+         "named its readiness, workers, rates, exports and dead letters. On a terminal it is shown anew "
+         "until\n"
+         "somebody presses q. Shown once, exit status 1 says that something is not as it should be.\n"
+         "\n"
+         "  --metrics URL         a daemon's http.listen, as in http://127.0.0.1:9464; several times for\n"
+         "                        several (default: ACCOUNTCTL_METRICS, with commas between them)\n"
+         "  --interval SECONDS    how often, and over which time rates are measured (default: 1)\n"
+         "  --once                show it once; so it is, too, where stdout is no terminal\n",
+         false},
+    [ACD_CTL_BENCH] =
+        {"Usage: accountctl bench [OPTION]...\n"
+         "\n"
+         "Makes accounts of its own in the app, posts commands to them at a steady rate whether replies "
+         "come\n"
+         "or not, tells how long after its moment each was answered, and deletes the accounts.\n"
+         "\n"
+         "  --rate N              commands a second (default: 100)\n"
+         "  --duration SECONDS    for how long (default: 10)\n"
+         "  --accounts N          how many accounts (default: 1000)\n"
+         "  --mix OP=WEIGHT,...   of create, edit, get and delete (default: create=1,edit=5,get=4)\n"
+         "  --batch N             accounts in one command, up to 100 (default: 1)\n"
+         "  --yes                 also in an app that has accounts\n"
+         "  --keep                leave its accounts\n",
          false},
 };
 

@@ -13,10 +13,7 @@
 
 #include "encode.h"
 
-#define GZIP_WINDOW   (15 + 16) /* zlib: the largest window, with a gzip header (which then holds no time) */
 #define GZIP_OVERHEAD 18 /* of that header and the trailer; deflateBound without a stream leaves them out */
-#define GZIP_MEMORY   8  /* zlib's default */
-#define ZSTD_LEVEL    3  /* zstd's default */
 
 static int compress_gzip(struct acd_arena *arena, struct acd_slice file, struct acd_slice *out)
 {
@@ -25,7 +22,7 @@ static int compress_gzip(struct acd_arena *arena, struct acd_slice file, struct 
     char *bytes = acd_arena_alloc(arena, capacity);
     int rc;
 
-    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY,
+    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, ACD_GZIP_WINDOW, ACD_GZIP_MEMORY,
                      Z_DEFAULT_STRATEGY) != Z_OK)
         return -1;
     stream.next_in = (const Bytef *)file.data;
@@ -47,7 +44,7 @@ static int compress_zstd(struct acd_arena *arena, struct acd_slice file, struct 
 
     if (!context)
         return -1;
-    ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, ZSTD_LEVEL);
+    ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, ACD_ZSTD_LEVEL);
     ZSTD_CCtx_setParameter(context, ZSTD_c_checksumFlag, 1);
     len = ZSTD_compress2(context, bytes, capacity, file.data, file.len);
     ZSTD_freeCCtx(context);

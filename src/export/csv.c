@@ -117,6 +117,33 @@ static void add_row(struct acd_buffer *buffer, const struct acd_command *command
     end_row(buffer);
 }
 
+static void add_rows(struct acd_buffer *buffer, const struct acd_command *command,
+                     const struct acd_outcome *outcomes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (outcomes[i].record)
+            add_row(buffer, command, &outcomes[i]);
+}
+
+struct acd_slice acd_csv_header(struct acd_arena *arena, const struct acd_command *command)
+{
+    struct acd_buffer buffer;
+
+    acd_buffer_init(&buffer, arena, 512);
+    add_header(&buffer, command);
+    return acd_buffer_slice(&buffer);
+}
+
+struct acd_slice acd_csv_rows(struct acd_arena *arena, const struct acd_command *command,
+                              const struct acd_outcome *outcomes, uint32_t count)
+{
+    struct acd_buffer buffer;
+
+    acd_buffer_init(&buffer, arena, 4096);
+    add_rows(&buffer, command, outcomes, count);
+    return acd_buffer_slice(&buffer);
+}
+
 struct acd_slice acd_csv_encode(struct acd_arena *arena, const struct acd_command *command,
                                 const struct acd_outcome *outcomes, uint32_t count)
 {
@@ -124,8 +151,6 @@ struct acd_slice acd_csv_encode(struct acd_arena *arena, const struct acd_comman
 
     acd_buffer_init(&buffer, arena, 4096);
     add_header(&buffer, command);
-    for (uint32_t i = 0; i < count; i++)
-        if (outcomes[i].record)
-            add_row(&buffer, command, &outcomes[i]);
+    add_rows(&buffer, command, outcomes, count);
     return acd_buffer_slice(&buffer);
 }

@@ -12,7 +12,7 @@ static uint32_t kept(const struct acd_command *command)
     return keep;
 }
 
-static uint32_t count_records(const struct acd_outcome *outcomes, uint32_t count)
+uint32_t acd_export_count(const struct acd_outcome *outcomes, uint32_t count)
 {
     uint32_t records = 0;
 
@@ -31,7 +31,7 @@ static struct acd_slice encode_records(struct acd_arena *arena, const struct acd
 
     acd_writer_init(&writer, msgpack ? ACD_ENCODING_MSGPACK : ACD_ENCODING_JSON, arena);
     if (command->format == ACD_JSON)
-        acd_writer_array(&writer, count_records(outcomes, count));
+        acd_writer_array(&writer, acd_export_count(outcomes, count));
     for (uint32_t i = 0; i < count; i++) {
         if (!outcomes[i].record)
             continue;
@@ -52,7 +52,7 @@ struct acd_slice acd_export_encode(struct acd_arena *arena, const struct acd_com
     return encode_records(arena, command, outcomes, count);
 }
 
-static const char *content_type(enum acd_format format)
+const char *acd_export_content_type(enum acd_format format)
 {
     switch (format) {
     case ACD_JSON:
@@ -66,16 +66,48 @@ static const char *content_type(enum acd_format format)
     }
 }
 
-static int cut(struct acd_arena *arena, struct acd_slice file, struct acd_export *out)
+static void add_header(struct acd_header *headers, uint32_t *count, const char *name, struct acd_slice value)
 {
-    uint32_t count = (uint32_t)((file.len + ACD_CHUNK_MAX - 1) / ACD_CHUNK_MAX);
+    headers[(*count)++] = (struct acd_header){acd_slice_str(name), value};
+}
+
+uint32_t acd_chunk_headers(struct acd_arena *arena, const struct acd_manifest *manifest, int64_t seq,
+                           const struct acd_chunk *chunk, struct acd_header *headers)
+{
+    uint32_t count = 0;
+
+    add_header(headers, &count, "export-id", manifest->export_id);
+    add_header(headers, &count, "export-source", manifest->source);
+    add_header(headers, &count, "export-seq", acd_buffer_int(arena, seq));
+    add_header(headers, &count, "export-attempt", acd_buffer_int(arena, manifest->attempt));
+    add_header(headers, &count, "export-sha256", acd_slice_str(chunk->sha256));
+    add_header(headers, &count, "content-type", acd_slice_str(acd_export_content_type(manifest->format)));
+    if (manifest->compression != ACD_PLAIN)
+        add_header(headers, &count, "content-encoding",
+                   acd_slice_str(acd_compression_text(manifest->compression)));
+    return count;
+}
+
+uint32_t acd_manifest_headers(const struct acd_manifest *manifest, struct acd_header *headers)
+{
+    uint32_t count = 0;
+
+    add_header(headers, &count, "export-id", manifest->export_id);
+    add_header(headers, &count, "export-source", manifest->source);
+    add_header(headers, &count, "export-manifest", acd_slice_str("1"));
+    return count;
+}
+
+static int cut(struct acd_arena *arena, struct acd_slice file, size_t chunk_bytes, struct acd_export *out)
+{
+    uint32_t count = (uint32_t)((file.len + chunk_bytes - 1) / chunk_bytes);
     struct acd_chunk *chunks = acd_arena_calloc(arena, count, sizeof(*chunks));
 
     for (uint32_t i = 0; i < count; i++) {
-        size_t start = i * ACD_CHUNK_MAX;
+        size_t start = i * chunk_bytes;
         size_t left = file.len - start;
 
-        chunks[i].value = acd_slice(file.data + start, left < ACD_CHUNK_MAX ? left : ACD_CHUNK_MAX);
+        chunks[i].value = acd_slice(file.data + start, left < chunk_bytes ? left : chunk_bytes);
         if (acd_sha256(chunks[i].value, chunks[i].sha256) != 0)
             return -1;
     }
@@ -97,19 +129,15 @@ static void list_not_found(struct acd_arena *arena, const struct acd_answer *ans
 
 int acd_export_build(struct acd_arena *arena, const struct acd_command *command,
                      const struct acd_answer *answer, struct acd_slice id, const struct acd_origin *origin,
-                     struct acd_export *out)
+                     size_t chunk_bytes, struct acd_export *out)
 {
     struct acd_slice plain = acd_export_encode(arena, command, answer->outcomes, answer->outcome_count);
     char *sha256 = acd_arena_alloc(arena, 65);
     struct acd_slice file;
 
-    *out = (struct acd_export){
-        .content_type = content_type(command->format),
-        .content_encoding =
-            command->compression == ACD_PLAIN ? NULL : acd_compression_text(command->compression),
-    };
+    *out = (struct acd_export){0};
     if (acd_compress(arena, command->compression, plain, &file) != 0 || acd_sha256(file, sha256) != 0 ||
-        cut(arena, file, out) != 0)
+        cut(arena, file, chunk_bytes, out) != 0)
         return -1;
 
     out->manifest = (struct acd_manifest){
@@ -123,7 +151,7 @@ int acd_export_build(struct acd_arena *arena, const struct acd_command *command,
         .chunks = out->chunk_count,
         .bytes = (int64_t)file.len,
         .sha256 = acd_slice_str(sha256),
-        .accounts = count_records(answer->outcomes, answer->outcome_count),
+        .accounts = acd_export_count(answer->outcomes, answer->outcome_count),
     };
     list_not_found(arena, answer, &out->manifest);
     return 0;

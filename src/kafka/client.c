@@ -6,6 +6,7 @@
 #include <syslog.h>
 
 #include "accountd/log.h"
+#include "accountd/metrics.h"
 #include "accountd/secret.h"
 
 static void forward_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
@@ -14,11 +15,15 @@ static void forward_log(const rd_kafka_t *rk, int level, const char *facility, c
                              : level <= LOG_WARNING ? ACD_LOG_INFO
                                                     : ACD_LOG_DEBUG;
 
+    const struct acd_log_field field = acd_log_text("facility", acd_slice_str(facility));
+
     /* Each role is told of the other role's properties, and an old broker's limits are known. */
     if (strcmp(facility, "CONFWARN") == 0 || strcmp(facility, "AUTOCREATE") == 0)
         own = ACD_LOG_DEBUG;
+    if (level <= LOG_ERR)
+        acd_metric_add(ACD_METRIC_KAFKA_ERRORS, 1);
     /* What librdkafka calls an error (a broker that went away) is mended by itself. */
-    acd_log(own, "kafka: %s: %s", facility, text);
+    acd_log_fields(own, &field, 1, "kafka: %s", text);
 }
 
 void acd_kafka_set(rd_kafka_conf_t *conf, const char *name, const char *value)
@@ -73,4 +78,30 @@ int acd_kafka_check(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *error, si
     else
         rd_kafka_conf_destroy(conf);
     return rk ? 0 : -1;
+}
+
+rd_kafka_topic_t *acd_kafka_topic(rd_kafka_t *rk, struct acd_slice name, int timeout_ms)
+{
+    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic;
+    char text[256];
+
+    if (name.len >= sizeof(text))
+        return NULL;
+    memcpy(text, name.data, name.len);
+    text[name.len] = '\0';
+    topic = rd_kafka_topic_new(rk, text, NULL);
+    if (topic && !rd_kafka_metadata(rk, 0, topic, &metadata, timeout_ms))
+        rd_kafka_metadata_destroy(metadata);
+    return topic;
+}
+
+rd_kafka_headers_t *acd_kafka_headers(const struct acd_outgoing *message)
+{
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(message->header_count);
+
+    for (uint32_t i = 0; i < message->header_count; i++)
+        rd_kafka_header_add(headers, message->headers[i].name.data, (ssize_t)message->headers[i].name.len,
+                            message->headers[i].value.data, (ssize_t)message->headers[i].value.len);
+    return headers;
 }

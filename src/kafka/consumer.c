@@ -16,11 +16,14 @@
 
 /* A worker that died frees its partitions after session.timeout.ms; one that lives hears of a rebalance with
  * its next heartbeat; new partitions are noticed within ten seconds. What is fetched ahead is bounded in
- * bytes, or large commands would make the process large. */
+ * bytes, or large commands would make the process large, and in number, since a small one takes 400 bytes
+ * there; librdkafka looks once a second whether it is to fetch more, so that it is more than a second's work.
+ */
 static const struct acd_kafka_default consumer_defaults[] = {{"session.timeout.ms", "10000"},
                                                              {"heartbeat.interval.ms", "1000"},
                                                              {"fetch.wait.max.ms", "100"},
                                                              {"fetch.error.backoff.ms", "100"},
+                                                             {"queued.min.messages", "30000"},
                                                              {"queued.max.messages.kbytes", "16384"},
                                                              {"topic.metadata.refresh.interval.ms", "10000"},
                                                              {NULL, NULL}};
@@ -43,6 +46,7 @@ struct acd_consumer {
     uint32_t assigned_count;
     struct acd_group group; /* metadata NULL: no assignment */
     char error[256];
+    char trouble[256]; /* what the last poll with one said; empty from an assignment on */
 };
 
 static int fail(struct acd_consumer *consumer, const char *what, rd_kafka_resp_err_t error)
@@ -82,6 +86,7 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t event, rd_kafka_top
     rd_kafka_topic_partition_list_t *none = rd_kafka_topic_partition_list_new(0);
 
     forget_assignment(consumer);
+    consumer->trouble[0] = '\0';
     if (event == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         consumer->assigned = calloc((size_t)list->cnt + 1, sizeof(*consumer->assigned));
         consumer->missed = !consumer->assigned;
@@ -212,6 +217,11 @@ const char *acd_consumer_error(const struct acd_consumer *consumer)
     return consumer->error;
 }
 
+const char *acd_consumer_trouble(const struct acd_consumer *consumer)
+{
+    return consumer->trouble;
+}
+
 static void fill_record(struct acd_record *record, rd_kafka_message_t *message)
 {
     rd_kafka_timestamp_type_t type;
@@ -260,10 +270,12 @@ enum acd_poll acd_consumer_poll(struct acd_consumer *consumer, int timeout_ms, s
         return ACD_POLL_RECORD;
     }
     record->partition = message->partition;
-    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET)
+    if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
         result = ACD_POLL_OUT_OF_RANGE;
-    else
-        acd_log(ACD_LOG_WARNING, "kafka: consumer: %s", rd_kafka_message_errstr(message));
+    } else {
+        snprintf(consumer->trouble, sizeof(consumer->trouble), "%s", rd_kafka_message_errstr(message));
+        acd_log(ACD_LOG_WARNING, "kafka: consumer: %s", consumer->trouble);
+    }
     rd_kafka_message_destroy(message);
     return result;
 }
@@ -440,7 +452,9 @@ int acd_consumer_announce(struct acd_consumer *consumer, struct acd_slice metada
                                       : RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE;
 
     rd_kafka_topic_partition_list_destroy(list);
-    return failure ? fail(consumer, "announcement", failure) : 0;
+    return failure ? fail(consumer, "announcement in the group, for which the changelog must be readable",
+                          failure)
+                   : 0;
 }
 
 int acd_consumer_commit(struct acd_consumer *consumer, const struct acd_offset *offsets, uint32_t count)

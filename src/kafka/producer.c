@@ -220,41 +220,25 @@ static rd_kafka_error_t *send_offsets(struct acd_producer *producer, const struc
     return error;
 }
 
-/* The handle of a topic. A new one is asked for at once: left alone, librdkafka asks when its timer comes
- * round, and the first transaction of a topic takes a second. */
 static rd_kafka_topic_t *handle_of(struct acd_producer *producer, struct acd_slice name)
 {
-    const struct rd_kafka_metadata *metadata;
+    rd_kafka_topic_t *topic;
     rd_kafka_topic_t **place;
-    char text[256];
 
     for (uint32_t i = 0; i < producer->handle_count; i++)
         if (acd_slice_is(name, rd_kafka_topic_name(producer->handles[i])))
             return producer->handles[i];
-    if (name.len >= sizeof(text))
+    topic = acd_kafka_topic(producer->rk, name, STEP_DEADLINE_MS);
+    if (!topic)
         return NULL;
-    memcpy(text, name.data, name.len);
-    text[name.len] = '\0';
     if (producer->handle_count < HANDLES_MAX) {
         place = &producer->handles[producer->handle_count++];
     } else {
         place = &producer->handles[producer->handle_next++ % HANDLES_MAX];
         rd_kafka_topic_destroy(*place);
     }
-    *place = rd_kafka_topic_new(producer->rk, text, NULL);
-    if (*place && !rd_kafka_metadata(producer->rk, 0, *place, &metadata, STEP_DEADLINE_MS))
-        rd_kafka_metadata_destroy(metadata);
-    return *place;
-}
-
-static rd_kafka_headers_t *make_headers(const struct acd_outgoing *message)
-{
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(message->header_count);
-
-    for (uint32_t i = 0; i < message->header_count; i++)
-        rd_kafka_header_add(headers, message->headers[i].name.data, (ssize_t)message->headers[i].name.len,
-                            message->headers[i].value.data, (ssize_t)message->headers[i].value.len);
-    return headers;
+    *place = topic;
+    return topic;
 }
 
 /* The payload is not copied: it lives in the batch's arena or outbox, longer than the transaction. */
@@ -267,7 +251,7 @@ static rd_kafka_resp_err_t send_message(struct acd_producer *producer, const str
 
     if (!topic)
         return RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
-    headers = make_headers(message);
+    headers = acd_kafka_headers(message);
     for (;;) {
         failure = rd_kafka_producev(
             producer->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(message->partition),

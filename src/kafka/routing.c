@@ -114,14 +114,48 @@ static const char *const known_names[KNOWN] = {[CORRELATION] = "kafka_correlatio
                                                [TOPIC_PLAIN] = "reply_to",
                                                [CONTENT] = "content-type"};
 
-static void find_known(const struct acd_header *headers, uint32_t count,
+/* The attributes of a CloudEvent that mean something here; its id goes back as that of the cause. */
+enum attribute {
+    EVENT_ID,
+    EVENT_CORRELATION,
+    EVENT_TRACEPARENT,
+    EVENT_TRACESTATE,
+    EVENT_VERSION,
+    ATTRIBUTES
+};
+
+static const struct {
+    const char *name;
+    const char *back; /* its name in the reply */
+} attributes[ATTRIBUTES] = {[EVENT_ID] = {"ce_id", "ce_causationid"},
+                            [EVENT_CORRELATION] = {"ce_correlationid", "ce_correlationid"},
+                            [EVENT_TRACEPARENT] = {"ce_traceparent", "ce_traceparent"},
+                            [EVENT_TRACESTATE] = {"ce_tracestate", "ce_tracestate"},
+                            [EVENT_VERSION] = {"ce_specversion", NULL}};
+
+static bool is_attribute(struct acd_slice name)
+{
+    return name.len > 3 && memcmp(name.data, "ce_", 3) == 0;
+}
+
+/* Returns whether there are attributes of a CloudEvent, too; most commands have none, and are not searched
+ * for them. */
+static bool find_known(const struct acd_header *headers, uint32_t count,
                        const struct acd_header *found[KNOWN])
 {
+    bool attribute = false;
+
     memset(found, 0, KNOWN * sizeof(found[0]));
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_attribute(headers[i].name)) {
+            attribute = true;
+            continue;
+        }
         for (int k = 0; k < KNOWN; k++)
             if (acd_slice_is(headers[i].name, known_names[k]))
                 found[k] = &headers[i];
+    }
+    return attribute;
 }
 
 /* The first thing that is wrong is kept: key and headers come before the reply topic in precedence. */
@@ -131,14 +165,42 @@ static void blame(struct acd_route *route, struct acd_refusal refusal)
         route->refusal = refusal;
 }
 
-static void take_echo(struct acd_route *route, struct acd_arena *arena, const struct acd_header *header)
+/* Returns whether the header can go back. */
+static bool is_short(struct acd_route *route, struct acd_arena *arena, const struct acd_header *header)
 {
     if (header->value.len <= ACD_ECHO_MAX)
+        return true;
+    blame(route, acd_refusal(arena, ACD_INVALID_FIELD, header->name,
+                             "header %.*s is %zu bytes; at most %d can be returned",
+                             ACD_SLICE_ARGS(header->name), header->value.len, ACD_ECHO_MAX));
+    return false;
+}
+
+static void take_echo(struct acd_route *route, struct acd_arena *arena, const struct acd_header *header)
+{
+    if (is_short(route, arena, header))
         route->echo[route->echo_count++] = *header;
-    else
-        blame(route, acd_refusal(arena, ACD_INVALID_FIELD, header->name,
-                                 "header %.*s is %zu bytes; at most %d can be returned",
-                                 ACD_SLICE_ARGS(header->name), header->value.len, ACD_ECHO_MAX));
+}
+
+/* An attribute without a value is as if absent: a CloudEvent has no empty ones. */
+static void take_event(struct acd_route *route, struct acd_arena *arena, const struct acd_header *headers,
+                       uint32_t count)
+{
+    const struct acd_header *found[ATTRIBUTES] = {NULL};
+    struct acd_event *event;
+
+    for (uint32_t i = 0; i < count; i++)
+        for (int k = 0; k < ATTRIBUTES; k++)
+            if (acd_slice_is(headers[i].name, attributes[k].name))
+                found[k] = &headers[i];
+    if (!found[EVENT_VERSION] || !acd_slice_is(found[EVENT_VERSION]->value, "1.0"))
+        return;
+    event = acd_arena_calloc(arena, 1, sizeof(*event));
+    for (int k = 0; k < EVENT_VERSION; k++)
+        if (found[k] && found[k]->value.len && is_short(route, arena, found[k]))
+            event->echo[event->echo_count++] =
+                (struct acd_header){acd_slice_str(attributes[k].back), found[k]->value};
+    route->event = event;
 }
 
 static void take_key(struct acd_route *route, struct acd_arena *arena, struct acd_slice key)
@@ -212,13 +274,16 @@ void acd_route(const struct acd_router *router, struct acd_arena *arena, struct 
 {
     const struct acd_header *found[KNOWN];
     struct acd_refusal refusal;
+    bool attribute;
 
     *out = (struct acd_route){.topic = acd_slice_str(router->settings->kafka.replies)};
-    find_known(headers, header_count, found);
+    attribute = find_known(headers, header_count, found);
     take_key(out, arena, key);
     for (int k = CORRELATION; k <= TRACESTATE; k++)
         if (found[k])
             take_echo(out, arena, found[k]);
+    if (attribute)
+        take_event(out, arena, headers, header_count);
     if (found[CONTENT])
         out->content_type = found[CONTENT]->value;
     refusal = follow(router, arena, partition, found[TOPIC] ? found[TOPIC] : found[TOPIC_PLAIN],

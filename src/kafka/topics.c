@@ -8,15 +8,36 @@
 
 #include "accountd/clock.h"
 
-/* The last thing that librdkafka says of a connection, without what changes at every try. */
+/* librdkafka does not repeat for half a minute what it has said of a broker. */
+#define REPEATED_MS 60000
+
+/* The client's certificate is refused by an alert, on a connection that was up. */
+static bool is_refusal(int error, const char *reason)
+{
+    return error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL ||
+           strstr(reason, "SSL alert number");
+}
+
+/* The last thing that librdkafka says of a connection, without what changes at every try, and without its
+ * advice, which is for one of the reasons that there may be. A host may have several addresses, with a broker
+ * behind one of them: that it refused or hung up on us tells more than that nobody listens at the others. */
 static void note_trouble(rd_kafka_t *rk, int error, const char *reason, void *opaque)
 {
     struct acd_topics *topics = opaque;
-    const char *tail = strstr(reason, " (after ");
+    bool refused = is_refusal(error, reason);
+    bool spoken = refused || strstr(reason, "security.protocol");
+    const char *tail = strstr(reason, ": broker certificate could not be verified");
 
     topics->all_down |= error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
         return; /* which names none of them */
+    if (topics->trouble[0] && topics->spoken && !spoken && acd_clock_ms() - topics->trouble_ms < REPEATED_MS)
+        return;
+    if (!tail)
+        tail = strstr(reason, " (after ");
+    topics->refused = refused;
+    topics->spoken = spoken;
+    topics->trouble_ms = acd_clock_ms();
     snprintf(topics->trouble, sizeof(topics->trouble), "%.*s",
              (int)(tail ? (size_t)(tail - reason) : strlen(reason)), reason);
 }
@@ -63,14 +84,16 @@ static rd_kafka_resp_err_t ask(struct acd_topics *topics, const struct rd_kafka_
                                       ACD_DIRECTORY_TIMEOUT_MS * 6 / 10};
     rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_UNKNOWN;
 
-    rd_kafka_poll(topics->rk, 0); /* what was noted before is news no more */
+    rd_kafka_poll(topics->rk, 0);
     topics->all_down = false;
-    topics->trouble[0] = '\0';
     for (size_t i = 0; failure && !topics->all_down && i < sizeof(timeouts_ms) / sizeof(timeouts_ms[0]);
          i++) {
         failure = rd_kafka_metadata(topics->rk, 1, NULL, picture, timeouts_ms[i]);
         rd_kafka_poll(topics->rk, 0); /* for note_trouble */
     }
+    /* Until a broker answers it is still the reason, though it is not repeated. */
+    if (!failure)
+        topics->trouble[0] = '\0';
     return failure;
 }
 
@@ -87,6 +110,34 @@ rd_kafka_resp_err_t acd_directory_take(struct acd_topics *topics)
         rd_kafka_metadata_destroy(topics->picture);
     topics->picture = picture;
     return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/* Until 2.6.1 librdkafka sends its nonce twice, which Kafka refuses from 4.0 on as if the password were
+ * wrong. */
+#define SCRAM_MENDED 0x02060100
+
+void acd_directory_blame(const struct acd_topics *topics, rd_kafka_resp_err_t failure,
+                         struct acd_findings *findings)
+{
+    const char *brokers = topics->settings->kafka.brokers;
+    const char *why = topics->trouble[0] ? topics->trouble : rd_kafka_err2str(failure);
+    const char *scram = strstr(why, "SCRAM") && rd_kafka_version() < SCRAM_MENDED
+                            ? "; Kafka 4 refuses any SCRAM of a librdkafka before 2.6.1, see docs/security.md"
+                            : "";
+
+    if (topics->trouble[0] && topics->refused && strstr(why, "SASL"))
+        acd_finding_add(findings, ACD_FOUND_FORBIDDEN,
+                        "Kafka at %s refuses the login: %s: see kafka.properties%s", brokers, why, scram);
+    else if (topics->trouble[0] && topics->refused)
+        acd_finding_add(
+            findings, ACD_FOUND_FORBIDDEN,
+            "Kafka at %s: no TLS: %s: the broker's certificate must be of that name and authority, "
+            "and ours of one that it trusts; see ssl.* in kafka.properties",
+            brokers, why);
+    else
+        acd_finding_add(findings, ACD_FOUND_UNREACHABLE,
+                        "Kafka at %s cannot be reached: %s: see kafka.brokers and kafka.properties", brokers,
+                        why);
 }
 
 int32_t acd_directory_partitions(const struct acd_topics *topics, struct acd_slice name)

@@ -60,6 +60,12 @@ struct own {
     int32_t *partitions;
 };
 
+/* What accountd does with each; Kafka lets see a topic whoever may do one of these. */
+static const char *const needed_rights[OWN_COUNT] = {
+    [COMMANDS] = "Read", [CHANGELOG] = "Read and Write", [REPLIES] = "Write",
+    [EXPORTS] = "Write", [DEAD_LETTERS] = "Write",
+};
+
 static void list_own(const struct acd_settings *settings, struct acd_own_topics *out,
                      struct own own[OWN_COUNT])
 {
@@ -125,9 +131,7 @@ static bool examine_cluster(struct acd_topics *topics, struct acd_own_topics *ou
     char *cluster = failure ? NULL : rd_kafka_clusterid(topics->rk, ACD_DIRECTORY_TIMEOUT_MS);
 
     if (failure)
-        acd_finding_add(findings, ACD_FOUND_UNREACHABLE,
-                        "Kafka at %s cannot be reached: %s: see kafka.brokers and kafka.properties", brokers,
-                        topics->trouble[0] ? topics->trouble : rd_kafka_err2str(failure));
+        acd_directory_blame(topics, failure, findings);
     else if (!cluster)
         acd_finding_add(findings, ACD_FOUND_UNREACHABLE, "Kafka at %s does not tell its cluster's id",
                         brokers);
@@ -138,6 +142,38 @@ static bool examine_cluster(struct acd_topics *topics, struct acd_own_topics *ou
     acd_finding_add(findings, ACD_FOUND_OK, "Kafka at %s: cluster %s, brokers: %d", brokers, out->cluster,
                     topics->picture->broker_cnt);
     return true;
+}
+
+/* A topic that is not in the picture does not exist, or it is kept from whoever has no right to it. */
+static bool is_hidden(struct acd_topics *topics, const char *name)
+{
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(topics->rk, name, NULL);
+    const struct rd_kafka_metadata *metadata = NULL;
+    bool hidden = false;
+
+    if (topic && !rd_kafka_metadata(topics->rk, 0, topic, &metadata, ACD_DIRECTORY_TIMEOUT_MS))
+        hidden = metadata->topic_cnt == 1 &&
+                 metadata->topics[0].err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+    if (metadata)
+        rd_kafka_metadata_destroy(metadata);
+    if (topic)
+        rd_kafka_topic_destroy(topic);
+    return hidden;
+}
+
+static void blame_absent(struct acd_topics *topics, const char *name, enum role role,
+                         struct acd_findings *findings)
+{
+    if (is_hidden(topics, name))
+        acd_finding_add(
+            findings, ACD_FOUND_FORBIDDEN,
+            "topic %s: Kafka gives this user no right to it: allow %s, and create it if it is not there",
+            name, needed_rights[role]);
+    else
+        acd_finding_add(
+            findings, ACD_FOUND_MISSING,
+            "topic %s does not exist: create it%s, or run accountd --create-topics", name,
+            role == CHANGELOG ? " with cleanup.policy=compact and as many partitions as the commands" : "");
 }
 
 static void examine(struct acd_topics *topics, bool embedded, struct acd_own_topics *out,
@@ -153,10 +189,7 @@ static void examine(struct acd_topics *topics, bool embedded, struct acd_own_top
         *own[i].partitions = acd_directory_partitions(topics, acd_slice_str(own[i].name));
         all &= *own[i].partitions > 0;
         if (*own[i].partitions == 0)
-            acd_finding_add(
-                findings, ACD_FOUND_MISSING,
-                "topic %s does not exist: create it%s, or run accountd --create-topics", own[i].name,
-                i == CHANGELOG ? " with cleanup.policy=compact and as many partitions as the commands" : "");
+            blame_absent(topics, own[i].name, (enum role)i, findings);
         else
             acd_finding_add(findings, ACD_FOUND_OK, "topic %s: %d partitions", own[i].name,
                             *own[i].partitions);

@@ -188,9 +188,7 @@ void acd_topics_create(struct acd_topics *topics, struct acd_findings *findings)
     pthread_mutex_lock(&topics->lock);
     failure = acd_directory_take(topics);
     if (failure)
-        acd_finding_add(findings, ACD_FOUND_UNREACHABLE, "Kafka at %s cannot be reached: %s",
-                        topics->settings->kafka.brokers,
-                        topics->trouble[0] ? topics->trouble : rd_kafka_err2str(failure));
+        acd_directory_blame(topics, failure, findings);
     else
         make_all(topics, findings);
     pthread_mutex_unlock(&topics->lock);

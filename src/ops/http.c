@@ -1,5 +1,6 @@
 /* The HTTP thread: libmicrohttpd with one thread, and four pages. */
 #include <errno.h>
+#include <librdkafka/rdkafka.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -19,8 +20,7 @@
 
 struct acd_http {
     struct MHD_Daemon *daemon;
-    bool (*ready)(void *context, char *reasons, int size);
-    void *context;
+    struct acd_probes probes;
 };
 
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *content_type,
@@ -64,34 +64,45 @@ static enum MHD_Result answer_metrics(struct MHD_Connection *connection)
                   MHD_create_response_from_buffer(len, text, MHD_RESPMEM_MUST_FREE));
 }
 
-static enum MHD_Result answer_ready(struct MHD_Connection *connection, struct acd_http *http)
+static enum MHD_Result answer_probe(struct MHD_Connection *connection, const char *name,
+                                    bool (*probe)(void *context, char *reasons, int size), void *context)
 {
     char reasons[REASONS_BYTES] = "[]";
     char text[REASONS_BYTES + 64];
 
-    if (http->ready(http->context, reasons, sizeof(reasons)))
-        return answer_text(connection, MHD_HTTP_OK, "application/json", "{\"ready\":true}\n");
-    snprintf(text, sizeof(text), "{\"ready\":false,\"reasons\":%s}\n", reasons);
+    if (probe(context, reasons, sizeof(reasons))) {
+        snprintf(text, sizeof(text), "{\"%s\":true}\n", name);
+        return answer_text(connection, MHD_HTTP_OK, "application/json", text);
+    }
+    snprintf(text, sizeof(text), "{\"%s\":false,\"reasons\":%s}\n", name, reasons);
     return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "application/json", text);
+}
+
+static enum MHD_Result answer_version(struct MHD_Connection *connection)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "{\"version\":\"" ACD_VERSION "\",\"librdkafka\":\"%s\"}\n",
+             rd_kafka_version_str());
+    return answer_text(connection, MHD_HTTP_OK, "application/json", text);
 }
 
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *upload,
                               size_t *upload_bytes, void **request)
 {
-    struct acd_http *http = context;
+    const struct acd_probes *probes = context;
 
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "text/plain", "only GET and HEAD\n");
     if (strcmp(url, "/metrics") == 0)
         return answer_metrics(connection);
     if (strcmp(url, "/livez") == 0)
-        return answer_text(connection, MHD_HTTP_OK, "text/plain", "ok\n");
+        return answer_probe(connection, "live", probes->live, probes->context);
     if (strcmp(url, "/readyz") == 0)
-        return answer_ready(connection, http);
+        return answer_probe(connection, "ready", probes->ready, probes->context);
     if (strcmp(url, "/version") == 0)
-        return answer_text(connection, MHD_HTTP_OK, "application/json",
-                           "{\"version\":\"" ACD_VERSION "\"}\n");
+        return answer_version(connection);
     return answer_text(connection, MHD_HTTP_NOT_FOUND, "text/plain", "/metrics /livez /readyz /version\n");
 }
 
@@ -137,8 +148,7 @@ static unsigned port_of(int fd)
     return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-struct acd_http *acd_http_start(const char *listen, bool (*ready)(void *context, char *reasons, int size),
-                                void *context)
+struct acd_http *acd_http_start(const char *listen, const struct acd_probes *probes)
 {
     struct acd_http *http = calloc(1, sizeof(*http));
     int fd = http ? open_socket(listen) : -1;
@@ -149,11 +159,10 @@ struct acd_http *acd_http_start(const char *listen, bool (*ready)(void *context,
         free(http);
         return NULL;
     }
-    http->ready = ready;
-    http->context = context;
+    http->probes = *probes;
     port = port_of(fd);
     http->daemon =
-        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL, NULL, handle, http,
+        MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL, NULL, handle, &http->probes,
                          MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
                          MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S, MHD_OPTION_END);
     if (!http->daemon) {

@@ -4,28 +4,17 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "accountd/text.h"
+#include "accountd/metrics.h"
+#include "log_limit.h"
+#include "log_line.h"
 
-/* A pipe takes this many bytes in one piece, so that lines of two threads cannot mix. */
-#define LINE_BYTES 4096
 #define TEXT_BYTES 2048
-/* The longest way to write one character: \u00ff or \xf0\x9f\x98\x80. */
-#define ESCAPED_BYTES 16
-/* What follows the message: "} and a newline. */
-#define TAIL_BYTES 4
 
-static const char *const level_names[] = {"error", "warning", "info", "debug"};
 static const char *const format_names[] = {"text", "json"};
-/* syslog(3)'s numbers of these levels. */
-static const int priorities[] = {3, 4, 6, 7};
 
 static atomic_int threshold = ACD_LOG_INFO;
 static enum acd_log_format log_format = ACD_LOG_TEXT;
@@ -41,7 +30,7 @@ static bool find_name(const char *const *names, size_t count, const char *text, 
 bool acd_log_level_parse(const char *text, enum acd_log_level *out)
 {
     size_t i;
-    bool found = find_name(level_names, sizeof(level_names) / sizeof(level_names[0]), text, &i);
+    bool found = find_name(acd_log_level_names, ACD_LOG_DEBUG + 1, text, &i);
 
     if (found)
         *out = (enum acd_log_level)i;
@@ -69,113 +58,83 @@ void acd_log_level(enum acd_log_level level)
     atomic_store(&threshold, (int)level);
 }
 
-/* $JOURNAL_STREAM names the device and inode of the stream that systemd made; a child whose stderr was
- * redirected inherits the variable, but not that stream. */
-static bool stderr_is_journal(void)
+bool acd_log_wants(enum acd_log_level level)
 {
-    const char *named = getenv("JOURNAL_STREAM");
-    unsigned long long device;
-    unsigned long long inode;
-    struct stat status;
-
-    return named && sscanf(named, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &status) == 0 &&
-           status.st_dev == device && status.st_ino == inode;
+    return (int)level <= atomic_load_explicit(&threshold, memory_order_relaxed);
 }
 
-/* Bytes of the UTF-8 character at the start of the text, 0 when there is none. */
-static size_t character_bytes(const char *text, size_t left)
+static void count(enum acd_log_level level)
 {
-    unsigned char lead = (unsigned char)text[0];
-    size_t len = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    static const enum acd_metric metrics[] = {ACD_METRIC_LOG_ERRORS, ACD_METRIC_LOG_WARNINGS,
+                                              ACD_METRIC_LOG_INFOS};
 
-    return len <= left && acd_utf8_valid(acd_slice(text, len)) ? len : 0;
+    if (level < ACD_LOG_DEBUG)
+        acd_metric_add(metrics[level], 1);
 }
 
-static size_t escape_character(const char *text, size_t len, char out[ESCAPED_BYTES + 1])
+static void write_line(enum acd_log_level level, const struct acd_log_field *fields, uint32_t field_count,
+                       const char *text)
 {
-    bool json = log_format == ACD_LOG_JSON;
-    unsigned char c = (unsigned char)text[0];
-    size_t used = 0;
+    struct acd_log_line line;
 
-    if (len == 0) /* no UTF-8: the byte's number, as text in JSON too */
-        return (size_t)sprintf(out, json ? "\\\\x%02x" : "\\x%02x", c);
-    if (json && (c == '"' || c == '\\'))
-        return (size_t)sprintf(out, "\\%c", c);
-    if (!acd_text_has_control(acd_slice(text, len), false)) {
-        memcpy(out, text, len);
-        return len;
-    }
-    if (c == '\n')
-        return (size_t)sprintf(out, "\\n");
-    if (json)
-        return (size_t)sprintf(out, "\\u%04x", len == 1 ? c : (unsigned char)text[1]);
-    for (size_t i = 0; i < len; i++)
-        used += (size_t)sprintf(out + used, "\\x%02x", (unsigned char)text[i]);
-    return used;
+    acd_log_line_begin(&line, log_format, level, acd_slice_str(text));
+    for (uint32_t i = 0; i < field_count; i++)
+        acd_log_line_field(&line, &fields[i]);
+    acd_log_line_end(&line);
+    /* A log that nobody can write to must not stop the daemon. */
+    if (write(STDERR_FILENO, line.bytes, line.used) < 0)
+        errno = 0;
 }
 
-/* Adds the text, so that whatever it holds stays within one line and one JSON string. */
-static size_t add_escaped(char *line, size_t used, const char *text, size_t text_len)
+static void log_it(enum acd_log_level level, const struct acd_log_field *fields, uint32_t field_count,
+                   const char *format, va_list args)
 {
-    char escaped[ESCAPED_BYTES + 1];
+    int saved = errno;
+    char text[TEXT_BYTES];
 
-    for (size_t i = 0; i < text_len;) {
-        size_t len = character_bytes(text + i, text_len - i);
-        size_t escaped_len = escape_character(text + i, len, escaped);
-
-        if (used + escaped_len > LINE_BYTES - TAIL_BYTES)
-            break;
-        memcpy(line + used, escaped, escaped_len);
-        used += escaped_len;
-        i += len ? len : 1;
-    }
-    return used;
-}
-
-static size_t add_head(char *line, enum acd_log_level level)
-{
-    bool journal = stderr_is_journal();
-    char time[ACD_TIME_BYTES];
-    struct timespec now;
-    size_t used = journal ? (size_t)sprintf(line, "<%d>", priorities[level]) : 0;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    acd_time_format((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, time);
-    if (log_format == ACD_LOG_JSON)
-        return used + (size_t)sprintf(line + used, "{\"at\":\"%s\",\"level\":\"%s\",\"message\":\"", time,
-                                      level_names[level]);
-    if (!journal) /* which notes the time by itself */
-        used += (size_t)sprintf(line + used, "%s %s ", time, level_names[level]);
-    return used;
+    if (vsnprintf(text, sizeof(text), format, args) < 0)
+        text[0] = '\0';
+    count(level);
+    if (level == ACD_LOG_DEBUG || acd_log_limit(format, level, text))
+        write_line(level, fields, field_count, text);
+    else
+        acd_metric_add(ACD_METRIC_LOG_SUPPRESSED, 1);
+    errno = saved;
 }
 
 void acd_log(enum acd_log_level level, const char *format, ...)
 {
-    int saved = errno;
-    char text[TEXT_BYTES];
-    char line[LINE_BYTES];
-    size_t used;
-    int text_len;
     va_list args;
 
-    if ((int)level > atomic_load_explicit(&threshold, memory_order_relaxed))
+    if (!acd_log_wants(level))
         return;
     va_start(args, format);
-    text_len = vsnprintf(text, sizeof(text), format, args);
+    log_it(level, NULL, 0, format, args);
     va_end(args);
-    if (text_len < 0)
-        text_len = 0;
-    if ((size_t)text_len >= sizeof(text))
-        text_len = (int)sizeof(text) - 1;
-    used = add_head(line, level);
-    used = add_escaped(line, used, text, (size_t)text_len);
-    if (log_format == ACD_LOG_JSON) {
-        line[used++] = '"';
-        line[used++] = '}';
+}
+
+void acd_log_fields(enum acd_log_level level, const struct acd_log_field *fields, uint32_t field_count,
+                    const char *format, ...)
+{
+    va_list args;
+
+    if (!acd_log_wants(level))
+        return;
+    va_start(args, format);
+    log_it(level, fields, field_count, format, args);
+    va_end(args);
+}
+
+void acd_log_tell_suppressed(bool now)
+{
+    struct acd_log_suppressed suppressed;
+
+    while (acd_log_limit_over(now, &suppressed)) {
+        const struct acd_log_field field = acd_log_number("suppressed", suppressed.count);
+        char text[ACD_LOG_SAMPLE_BYTES + 64];
+
+        snprintf(text, sizeof(text), "%u messages suppressed, the last of them: %s", suppressed.count,
+                 suppressed.last);
+        write_line(suppressed.level, &field, 1, text);
     }
-    line[used++] = '\n';
-    /* A log that nobody can write to must not stop the daemon. */
-    if (write(STDERR_FILENO, line, used) < 0)
-        errno = 0;
-    errno = saved;
 }

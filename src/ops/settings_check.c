@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "accountd/account.h"
+#include "accountd/keyring.h"
 #include "accountd/log.h"
 #include "listen.h"
 #include "settings_table.h"
@@ -92,7 +93,7 @@ bool acd_check_key_prefix(const char *text, char *message, size_t message_bytes)
     return true;
 }
 
-bool acd_check_socket(const char *text, char *message, size_t message_bytes)
+bool acd_check_path(const char *text, char *message, size_t message_bytes)
 {
     return text[0] == '\0' || text[0] == '/' ||
            wrong(message, message_bytes, text, "must be an absolute path");
@@ -103,6 +104,14 @@ bool acd_check_secret_file(const char *text, char *message, size_t message_bytes
     return text[0] == '/' || !strchr(text, '/') ||
            wrong(message, message_bytes, text,
                  "must be an absolute path, or the name of a systemd credential");
+}
+
+bool acd_check_key(const char *text, char *message, size_t message_bytes)
+{
+    struct acd_key_text parts;
+    const char *rule = acd_key_parse(text, &parts, NULL, 0);
+
+    return !rule || wrong(message, message_bytes, text, rule);
 }
 
 bool acd_check_listen(const char *text, char *message, size_t message_bytes)

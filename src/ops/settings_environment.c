@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accountd/nearest.h"
 #include "settings_reading.h"
 
 #define PREFIX "ACCOUNTD_"

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "accountd/secret.h"
 #include "settings_table.h"
 
 /* librdkafka's properties that would break exactly once, or that have a setting of their own. */
@@ -85,6 +86,17 @@ static bool librdkafka_takes(const char *name, const char *value, char *message,
     if (!taken)
         snprintf(message, message_bytes, "'%s' is refused by librdkafka: %s", name, error);
     return taken;
+}
+
+bool acd_property_tells_secret(const char *text)
+{
+    const char *equals = strchr(text, '=');
+    char name[128] = "";
+
+    if (!equals || (size_t)(equals - text) >= sizeof(name))
+        return false;
+    memcpy(name, text, (size_t)(equals - text));
+    return !cut_suffix(name) && is_secret(name);
 }
 
 bool acd_check_property(const char *text, char *message, size_t message_bytes)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accountd/keyring.h"
+
 #define MESSAGE_BYTES 512
 
 void acd_reading_complain(struct acd_reading *reading, struct acd_place place, const char *format, ...)
@@ -156,8 +158,36 @@ static void compare_reply_topics(struct acd_reading *reading)
                                      allowed->items[i], acd_setting_table[j].name);
 }
 
+/* Where a setting was read. */
+static struct acd_place place_of(const struct acd_reading *reading, const void *value)
+{
+    for (size_t i = 0; i < ACD_SETTING_COUNT; i++)
+        if (acd_setting_place(&acd_setting_table[i], reading->settings) == value)
+            return reading->places[i];
+    return (struct acd_place){0};
+}
+
+/* Of two keys with one id only the first would ever be used, and without a key no command could be signed. */
+static void compare_keys(struct acd_reading *reading)
+{
+    const struct acd_strings *keys = &reading->settings->auth.keys;
+    struct acd_key_text one;
+    struct acd_key_text other;
+
+    if (reading->settings->auth.required && keys->count == 0)
+        acd_reading_complain(reading, place_of(reading, &reading->settings->auth.required),
+                             "auth.required: commands must be signed, and auth.keys names no key");
+    for (uint32_t i = 0; i < keys->count; i++)
+        for (uint32_t j = 0; j < i; j++)
+            if (!acd_key_parse(keys->items[i], &one, NULL, 0) &&
+                !acd_key_parse(keys->items[j], &other, NULL, 0) && acd_slice_equal(one.id, other.id))
+                acd_reading_complain(reading, place_of(reading, keys), "auth.keys: key %.*s is there twice",
+                                     ACD_SLICE_ARGS(one.id));
+}
+
 void acd_reading_compare(struct acd_reading *reading)
 {
+    compare_keys(reading);
     compare_topics(reading);
     compare_reply_topics(reading);
 }

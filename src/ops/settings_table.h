@@ -25,7 +25,7 @@ struct acd_setting {
     const char *help;         /* one line */
 };
 
-#define ACD_SETTING_COUNT 27
+#define ACD_SETTING_COUNT 39
 
 extern const struct acd_setting acd_setting_table[ACD_SETTING_COUNT];
 
@@ -46,17 +46,6 @@ static inline void *acd_setting_place(const struct acd_setting *setting, struct 
     return (char *)settings + setting->offset;
 }
 
-/* A search for the known name that is nearest to an unknown one. */
-struct acd_nearest {
-    const char *name;
-    size_t distance; /* of the nearest so far; at first the least that is too much */
-};
-
-struct acd_nearest acd_nearest_to(const char *name);
-
-/* True when the candidate is nearer than all before. */
-bool acd_nearest_consider(struct acd_nearest *nearest, const char *candidate);
-
 /* The setting that somebody who wrote this name in this group ("": at the top) may have meant: as it would be
  * written there, or with its group when it belongs elsewhere. Returns false when nothing is near. */
 bool acd_setting_suggest(const char *group, const char *name, char *out, size_t out_bytes);
@@ -68,8 +57,9 @@ acd_setting_check acd_check_reply_topic; /* a name or ^regex$ */
 acd_setting_check acd_check_property;    /* name=value that librdkafka knows and accountd does not own */
 acd_setting_check acd_check_app;
 acd_setting_check acd_check_key_prefix;
-acd_setting_check acd_check_socket;
+acd_setting_check acd_check_path;
 acd_setting_check acd_check_secret_file; /* an absolute path or a credential's name, see secret.h */
+acd_setting_check acd_check_key;         /* see keyring.h */
 acd_setting_check acd_check_listen;
 acd_setting_check acd_check_level;
 acd_setting_check acd_check_format;

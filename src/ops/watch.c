@@ -8,6 +8,7 @@
 
 #include "accountd/clock.h"
 #include "accountd/log.h"
+#include "accountd/metrics.h"
 #include "accountd/service.h"
 
 #define LOOK_EVERY_MS 250
@@ -46,21 +47,31 @@ static bool has_watchdog(void)
     return period && *period && (!pid || strtol(pid, NULL, 10) == (long)getpid());
 }
 
+int64_t acd_pulse_late_ms(const struct acd_pulse *pulse)
+{
+    int64_t due = atomic_load_explicit(&pulse->due_ms, memory_order_relaxed);
+    int64_t late = acd_clock_ms() - due;
+
+    return due == 0 || late < 0 ? 0 : late;
+}
+
 /* By how much the latest one is late, or 0; `which` is its number. */
 static int64_t lateness(const struct acd_watch *watch, uint32_t *which)
 {
-    int64_t now = acd_clock_ms();
-    int64_t late = 0;
+    int64_t latest = 0;
+    int64_t stuck = 0;
 
     for (uint32_t i = 0; i < watch->count; i++) {
-        int64_t due = atomic_load_explicit(&watch->pulses[i].due_ms, memory_order_relaxed);
+        int64_t late = acd_pulse_late_ms(&watch->pulses[i]);
 
-        if (due == 0 || now - due <= late)
+        stuck += late > 0;
+        if (late <= latest)
             continue;
-        late = now - due;
+        latest = late;
         *which = i;
     }
-    return late;
+    acd_metric_set(ACD_METRIC_STUCK_THREADS, stuck);
+    return latest;
 }
 
 static void look(struct acd_watch *watch)
@@ -68,6 +79,7 @@ static void look(struct acd_watch *watch)
     uint32_t which = 0;
     int64_t late = lateness(watch, &which);
 
+    acd_log_tell_suppressed(false);
     if (late > 0 && !watch->late)
         acd_log(ACD_LOG_ERROR, "thread %u of %u makes no progress: the watchdog is not fed until it does",
                 which + 1, watch->count);
@@ -136,6 +148,7 @@ void acd_watch_end(struct acd_watch *watch)
     pthread_cond_signal(&watch->told);
     pthread_mutex_unlock(&watch->lock);
     pthread_join(watch->thread, NULL);
+    acd_log_tell_suppressed(true);
     pthread_cond_destroy(&watch->told);
     pthread_mutex_destroy(&watch->lock);
     free(watch);

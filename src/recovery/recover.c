@@ -281,16 +281,34 @@ static struct acd_slice marker_after(struct acd_recovery *recovery, const struct
     return acd_marker_format(&recovery->arena, &marker);
 }
 
+/* What Redis remembered of signed commands is gone; older ones than any partition still took do not count. */
+static int64_t floor_after(const struct look *look, uint32_t count)
+{
+    struct acd_token token;
+    int64_t floor_ms = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (look->committed[i].exists && acd_token_parse(look->committed[i].metadata, &token) &&
+            token.floor_ms > floor_ms)
+            floor_ms = token.floor_ms;
+    return floor_ms;
+}
+
 static enum acd_recovered finish(struct acd_recovery *recovery, const struct look *look)
 {
     uint32_t count = recovery->restored ? (uint32_t)look->count : 0;
+    struct acd_slice *jobs = acd_arena_calloc(&recovery->arena, count, sizeof(*jobs));
     enum acd_store result;
 
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         look->markers[i] = marker_after(recovery, look, (int32_t)i);
+        jobs[i] = acd_slice("", 0);
+        if ((int32_t)i < acd_changelog_partitions(recovery->changelog))
+            jobs[i] = acd_jobs_encode(&recovery->arena, &recovery->jobs[i]);
+    }
     do
         result = acd_store_finish(recovery->store, &recovery->arena, recovery->token, recovery->incarnation,
-                                  look->ids, look->markers, count);
+                                  floor_after(look, count), look->ids, look->markers, jobs, count);
     while (acd_recovery_again(recovery, result));
     return result == ACD_STORE_OK ? ACD_RECOVERED : acd_recovery_failed(recovery, result);
 }

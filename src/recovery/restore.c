@@ -27,8 +27,10 @@ static enum acd_recovered open_changelog(struct acd_recovery *recovery)
     if (!acd_recovery_extend(recovery))
         return ACD_RECOVERY_AGAIN;
     if (recovery->changelog) {
-        recovery->seen = acd_arena_calloc(
-            &recovery->arena, (size_t)acd_changelog_partitions(recovery->changelog), sizeof(*recovery->seen));
+        size_t partitions = (size_t)acd_changelog_partitions(recovery->changelog);
+
+        recovery->seen = acd_arena_calloc(&recovery->arena, partitions, sizeof(*recovery->seen));
+        recovery->jobs = acd_arena_calloc(&recovery->arena, partitions, sizeof(*recovery->jobs));
         return ACD_RECOVERED;
     }
     acd_recovery_report(recovery, "restoring: Kafka: %s", error);
@@ -159,6 +161,41 @@ static void place(struct acd_recovery *recovery, struct acd_load *load, struct a
     citizen->exists = restored->account.exists;
 }
 
+/* An absent value stays absent. */
+static struct acd_slice copy_value(struct acd_arena *arena, struct acd_slice value)
+{
+    return value.data ? acd_arena_copy(arena, value) : value;
+}
+
+/* Open jobs are few; they go to Redis when all records are read. */
+static enum acd_recovered take_job(struct acd_recovery *recovery, const struct acd_record *record)
+{
+    struct acd_arena *arena = &recovery->arena;
+    struct acd_outgoing message = {.topic = acd_slice_str(recovery->settings->kafka.changelog),
+                                   .partition = record->partition,
+                                   .key = acd_arena_copy(arena, record->key)};
+    const struct acd_header *headers = NULL;
+    struct acd_header *kept;
+    struct acd_job job;
+    bool read = acd_record_headers(record, arena, &headers, &message.header_count) == 0;
+
+    kept = acd_arena_calloc(arena, message.header_count, sizeof(*kept));
+    for (uint32_t i = 0; i < message.header_count; i++)
+        kept[i] =
+            (struct acd_header){acd_arena_copy(arena, headers[i].name), copy_value(arena, headers[i].value)};
+    message.headers = kept;
+    message.value = copy_value(arena, record->value);
+    if (!read || (message.value.data && !acd_job_read(&message, &job)))
+        return acd_recovery_impossible(recovery,
+                                       "Redis has lost accounts, and the changelog cannot restore them: the "
+                                       "record at offset %lld of %s, "
+                                       "partition %d, is not an export's",
+                                       (long long)record->offset, recovery->settings->kafka.changelog,
+                                       record->partition);
+    acd_jobs_follow(arena, &recovery->jobs[record->partition], &message);
+    return ACD_RECOVERED;
+}
+
 static enum acd_recovered decode(struct acd_recovery *recovery, struct acd_load *load)
 {
     load->accounts = acd_arena_calloc(&load->arena, load->record_count, sizeof(*load->accounts));
@@ -166,9 +203,18 @@ static enum acd_recovered decode(struct acd_recovery *recovery, struct acd_load 
         const struct acd_record *record = &load->records[i];
         struct acd_restored restored = {.again = false};
         struct acd_citizen *citizen = NULL;
-        const char *wrong = acd_changelog_decode(&load->arena, record->value, &restored.app, &restored.name,
-                                                 &restored.account);
+        const char *wrong;
 
+        recovery->seen[record->partition]++;
+        if (acd_job_is(record->key)) {
+            enum acd_recovered step = take_job(recovery, record);
+
+            if (step != ACD_RECOVERED)
+                return step;
+            continue;
+        }
+        wrong = acd_changelog_decode(&load->arena, record->value, &restored.app, &restored.name,
+                                     &restored.account);
         if (!wrong)
             citizen = acd_census_take(&recovery->census, restored.app, restored.name);
         if (!citizen)
@@ -178,7 +224,6 @@ static enum acd_recovered decode(struct acd_recovery *recovery, struct acd_load 
                 "of %s, partition %d, is not accountd's: %s",
                 (long long)record->offset, recovery->settings->kafka.changelog, record->partition,
                 wrong ? wrong : "a name is too long");
-        recovery->seen[record->partition]++;
         place(recovery, load, citizen, &restored);
     }
     return ACD_RECOVERED;
@@ -239,6 +284,7 @@ static void report_progress(struct acd_recovery *recovery)
     int64_t total;
 
     acd_changelog_progress(recovery->changelog, &read, &total);
+    acd_metric_set(ACD_METRIC_RESTORE_RECORDS, total);
     acd_metric_set(ACD_METRIC_RESTORE_LEFT, total - read);
     if (acd_clock_ms() - recovery->reported_ms >= REPORT_MS)
         acd_recovery_report(recovery, "restoring from the changelog: %lld %% read, %lld accounts",
@@ -305,6 +351,7 @@ enum acd_recovered acd_recovery_restore(struct acd_recovery *recovery, const str
         step = load_accounts(recovery);
     if (step == ACD_RECOVERED)
         step = sweep(recovery, is_unknown);
+    acd_metric_set(ACD_METRIC_RESTORE_RECORDS, 0);
     acd_metric_set(ACD_METRIC_RESTORE_LEFT, 0);
     return step;
 }

@@ -92,13 +92,21 @@ static void send_outbox(struct acd_store_handle *store, struct acd_arena *arena,
 {
     struct acd_args args;
 
-    acd_args_init(&args, arena, 6);
+    acd_args_init(&args, arena, 10);
     acd_args_str(&args, "HSET");
     acd_args_add(&args, acd_store_key(store, arena, "accountd:outbox:%d:next", part->partition));
     acd_args_str(&args, "marker");
     acd_args_add(&args, part->marker);
     acd_args_str(&args, "messages");
     acd_args_add(&args, part->outbox);
+    if (part->jobs.data) {
+        acd_args_str(&args, "jobs");
+        acd_args_add(&args, part->jobs);
+    }
+    if (part->no_records) {
+        acd_args_str(&args, "no_records");
+        acd_args_str(&args, "1");
+    }
     acd_redis_send(&store->redis, &args);
 }
 
@@ -164,6 +172,7 @@ static void build(struct acd_store_handle *store, struct acd_arena *arena, const
     /* The function counts from 1, from the prefix on. */
     acd_args_fill(args, hole, args->count - header + 1);
     acd_shapes_add(&changes->shapes, args);
+    acd_spending_add(args, &commit->spending);
 }
 
 enum acd_store acd_store_commit(struct acd_store_handle *store, struct acd_arena *arena,

@@ -72,7 +72,7 @@ local function read_shapes(args, i)
         end
         shapes[tostring(s)] = shape
     end
-    return shapes
+    return shapes, i + 1
 end
 
 -- The apps of a batch, and where their accounts stand in the arguments. A key of a wrong type raises its error here.
@@ -222,6 +222,78 @@ local function write_app(args, app, shapes)
     return written
 end
 
+-- Signed commands take effect once, whoever posts them again. The sorted set accountd:spent has those that did, by the time
+-- of signing; the hash accountd:spent:newest the latest of each partition; accountd:spent:floor the time before which they
+-- may have been forgotten, so that no older one takes effect. Arguments from i on, which may be none: number of the topic's
+-- partitions, window in milliseconds, how many are remembered at most; then partitions with their latest, and commands with
+-- their times of signing, each with their number before them.
+local DAY_MS = 86400000
+local FORGET = 10000
+
+-- True when one of the commands took effect before, or may have.
+local function is_spent(prefix, args, i)
+    local key = prefix .. 'accountd:spent'
+    local floor = tonumber(redis.call('GET', key .. ':floor') or 0)
+
+    redis.call('HLEN', key .. ':newest')
+    i = i + 4 + 2 * args[i + 3]
+    for n = i + 1, i + 2 * args[i], 2 do
+        if tonumber(args[n + 1]) < floor or redis.call('ZSCORE', key, args[n]) then
+            return true
+        end
+    end
+    return false
+end
+
+-- How far all partitions are; one that nobody posts to holds up the others for a day.
+local function slowest(key, partitions)
+    local newest, count, least, most = redis.call('HGETALL', key .. ':newest'), 0, math.huge, 0
+
+    for n = 2, #newest, 2 do
+        count = count + 1
+        least = math.min(least, newest[n])
+        most = math.max(most, newest[n])
+    end
+    return count < partitions and most - DAY_MS or math.max(least, most - DAY_MS)
+end
+
+local function forget_spent(key, args, i)
+    local before = tonumber(redis.call('GET', key .. ':floor') or 0)
+    local floor = math.max(before, slowest(key, tonumber(args[i])) - args[i + 1])
+    local surplus = math.max(0, redis.call('ZCARD', key) - args[i + 2])
+
+    if surplus > 0 then
+        floor = math.max(floor, redis.call('ZRANGE', key, surplus - 1, surplus - 1, 'WITHSCORES')[2] + 1)
+    end
+    if floor > before then
+        redis.call('SET', key .. ':floor', string.format('%.0f', floor))
+    end
+    local count = redis.call('ZCOUNT', key, '-inf', string.format('(%.0f', floor))
+
+    if count > 0 then
+        redis.call('ZREMRANGEBYRANK', key, 0, math.min(count, FORGET + surplus) - 1)
+    end
+end
+
+local function spend(prefix, args, i)
+    local key, scored, first = prefix .. 'accountd:spent', {}, i
+
+    for n = i + 4, i + 3 + 2 * args[i + 3], 2 do
+        local before = tonumber(redis.call('HGET', key .. ':newest', args[n]) or 0)
+
+        if tonumber(args[n + 1]) > before then
+            redis.call('HSET', key .. ':newest', args[n], args[n + 1])
+        end
+    end
+    i = i + 4 + 2 * args[i + 3]
+    for n = i + 1, i + 2 * args[i], 2 do
+        scored[#scored + 1] = args[n + 1]
+        scored[#scored + 1] = args[n]
+    end
+    in_chunks('ZADD', key, scored)
+    forget_spent(key, args, first)
+end
+
 -- What a partition's batch publishes was put beside the outbox just before: it is too large to pass through here.
 local function has_outbox(prefix, partition, marker)
     return redis.call('HGET', prefix .. 'accountd:outbox:' .. partition .. ':next', 'marker') == marker
@@ -237,12 +309,28 @@ local function refuse(prefix, args, count, answer)
     return answer
 end
 
+-- The partition's open exports of whole apps; '' for none.
+local function set_jobs(prefix, partition, jobs)
+    if jobs == '' then
+        redis.call('DEL', prefix .. 'accountd:exports:' .. partition)
+    else
+        redis.call('SET', prefix .. 'accountd:exports:' .. partition, jobs)
+    end
+end
+
+-- A batch that has no records got past none: the attempts at the next one stay counted.
 local function mark(prefix, partition, marker)
     local outbox = prefix .. 'accountd:outbox:' .. partition
+    local beside = redis.call('HMGET', outbox .. ':next', 'jobs', 'no_records')
 
     redis.call('SET', prefix .. 'accountd:marker:' .. partition, marker)
     redis.call('RENAME', outbox .. ':next', outbox)
-    redis.call('DEL', prefix .. 'accountd:attempts:' .. partition)
+    if beside[1] then
+        set_jobs(prefix, partition, beside[1])
+    end
+    if not beside[2] then
+        redis.call('DEL', prefix .. 'accountd:attempts:' .. partition)
+    end
 end
 
 -- One batch, everything or nothing. Arguments: prefix, incarnation, number of partitions and for each its number, the
@@ -251,9 +339,9 @@ end
 -- revision (of a deleted one, or 0, with a minus), number of its shape, and the values of its fields, or the revision
 -- of its deletion; then number of shapes and for each its partition, kind ('read', 'write', 'revive' after a deletion,
 -- 'delete'), '+' or '-' for the admin set, and the names of the fields to set and of those to remove, each with their
--- number before them.
+-- number before them; then signed commands that take effect, see above.
 -- Answers ok; fenced, what differs and what is there; unsent when an outbox is not there; stale or busy and which: the
--- ordinal of the account, or minus the ordinal of the app for its admin set.
+-- ordinal of the account, or minus the ordinal of the app for its admin set; stale alone for a signed command.
 local function commit(_, args)
     local prefix, count, owned = args[1], tonumber(args[3]), {}
     local incarnation = redis.call('GET', prefix .. 'accountd:incarnation')
@@ -270,7 +358,7 @@ local function commit(_, args)
         owned[args[i]] = true
     end
     local foreign = names_in(prefix, note_published(prefix, owned))
-    local shapes = read_shapes(args, tonumber(args[3 * count + 4]))
+    local shapes, signed = read_shapes(args, tonumber(args[3 * count + 4]))
     local apps = read_apps(prefix, args, 3 * count + 5, shapes)
     local stale, busy = compare(args, apps, shapes, foreign)
 
@@ -278,6 +366,8 @@ local function commit(_, args)
         return refuse(prefix, args, count, {'stale', unpack(stale, 1, math.min(#stale, CHUNK))})
     elseif #busy > 0 then
         return refuse(prefix, args, count, {'busy', unpack(busy, 1, math.min(#busy, CHUNK))})
+    elseif args[signed] and is_spent(prefix, args, signed) then
+        return refuse(prefix, args, count, {'stale'})
     end
     for p = 4, 3 * count + 3, 3 do
         if not has_outbox(prefix, args[p], args[p + 2]) then
@@ -289,6 +379,9 @@ local function commit(_, args)
         for partition, names in pairs(write_app(args, app, shapes)) do
             redis.call('HSET', prefix .. 'accountd:unpublished', partition .. ' ' .. app.name, cmsgpack.pack(names))
         end
+    end
+    if args[signed] then
+        spend(prefix, args, signed)
     end
     for p = 4, 3 * count + 3, 3 do
         mark(prefix, args[p], args[p + 2])
@@ -377,32 +470,50 @@ local function is_after(a, b)
     return #a > #b
 end
 
--- One page of an app's accounts by creation. Arguments: prefix, app, number of rows, and where to go on after:
--- created_at and name ('' and '' for the start). Answers the total, 1 where more follow, and each name with its
--- created_at.
+-- The rank of the first account that is after a cursor. `guess`, where there is one, is the rank that the cursor's
+-- own account had; when it is no longer there it is searched for among those of the same time.
+local function rank_after(index, created_at, name, guess)
+    if guess then
+        local row = redis.call('ZRANGE', index, guess, guess, 'WITHSCORES')
+
+        if row[1] == name and tonumber(row[2]) == tonumber(created_at) then
+            return guess + 1
+        end
+    end
+    local start, high = redis.call('ZCOUNT', index, '-inf', '(' .. created_at), redis.call('ZCOUNT', index, '-inf', created_at)
+
+    while start < high do
+        local middle = math.floor((start + high) / 2)
+
+        if is_after(redis.call('ZRANGE', index, middle, middle)[1], name) then
+            high = middle
+        else
+            start = middle + 1
+        end
+    end
+    return start
+end
+
+-- One page of an app's accounts by creation. Arguments: prefix, app, number of rows, where to go on after: created_at
+-- and name ('' and '' for the start), and that account's rank if it is known. Answers the total, 1 where more follow,
+-- each name with its created_at, and the rank behind the last one.
 local function list(_, args)
     local index = args[1] .. 'accounts:{' .. args[2] .. '}'
     local total, start = redis.call('ZCARD', index), 0
 
     if args[4] ~= '' then
-        local high = redis.call('ZCOUNT', index, '-inf', args[4])
-
-        start = redis.call('ZCOUNT', index, '-inf', '(' .. args[4])
-        while start < high do
-            local middle = math.floor((start + high) / 2)
-
-            if is_after(redis.call('ZRANGE', index, middle, middle)[1], args[5]) then
-                high = middle
-            else
-                start = middle + 1
-            end
-        end
+        start = rank_after(index, args[4], args[5], args[6])
     end
     local page = redis.call('ZRANGE', index, start, start + args[3] - 1, 'WITHSCORES')
+    local behind, score, text = start + #page / 2, nil, nil
+
     for i = 2, #page, 2 do
-        page[i] = string.format('%.0f', page[i])
+        if page[i] ~= score then
+            score, text = page[i], string.format('%.0f', page[i])
+        end
+        page[i] = text
     end
-    return {total, start + #page / 2 < total and 1 or 0, page}
+    return {total, behind < total and 1 or 0, page, behind}
 end
 
 -- ---- Recovery: one worker at a time makes Redis whole again. The key accountd:recovery names its token, and until
@@ -486,7 +597,8 @@ local function restore(_, args)
     return 'ok'
 end
 
--- Ends the recovery. Arguments: prefix, token, the new incarnation, and partitions with their markers ('' for none).
+-- Ends the recovery. Arguments: prefix, token, the new incarnation, the floor of signed commands (0 for none), and
+-- partitions with their markers and their open exports of whole apps ('' for none).
 -- A call that was sent before and got through finds its own incarnation.
 local function finish(_, args)
     local prefix = args[1]
@@ -495,12 +607,16 @@ local function finish(_, args)
     if not in_recovery(prefix, args[2]) then
         return redis.call('GET', key) == args[3] and 'ok' or 'fenced'
     end
-    for i = 4, #args, 2 do
+    if args[4] ~= '0' then
+        redis.call('SET', prefix .. 'accountd:spent:floor', args[4])
+    end
+    for i = 5, #args, 3 do
         if args[i + 1] == '' then
             redis.call('DEL', prefix .. 'accountd:marker:' .. args[i])
         else
             redis.call('SET', prefix .. 'accountd:marker:' .. args[i], args[i + 1])
         end
+        set_jobs(prefix, args[i], args[i + 2])
     end
     redis.call('SET', key, args[3])
     redis.call('DEL', prefix .. 'accountd:recovery')

@@ -29,6 +29,7 @@ static const struct right rights[] = {
     {{"HGET", "@accountd:outbox:0:next", "marker"}},
     {{"HMGET", "@acct:{check}:check", "rev"}},
     {{"HSET", "@acct:{check}:check", "rev", "1"}},
+    {{"HGETALL", "@acct:{check}:check"}},
     {{"HDEL", "@acct:{check}:check", "rev"}},
     {{"HKEYS", "@acct:{check}:check"}},
     {{"HLEN", "@deleted:{check}"}},
@@ -37,6 +38,9 @@ static const struct right rights[] = {
     {{"ZCARD", "@accounts:{check}"}},
     {{"ZCOUNT", "@accounts:{check}", "-inf", "1"}},
     {{"ZRANGE", "@accounts:{check}", "0", "1"}},
+    {{"ZSCORE", "@accountd:spent", "check"}},
+    {{"ZMSCORE", "@accountd:spent", "check"}},
+    {{"ZREMRANGEBYRANK", "@accountd:spent", "0", "-1"}},
     {{"SADD", "@admins:{check}", "check"}},
     {{"SREM", "@admins:{check}", "check"}},
     {{"SCARD", "@admins:{check}"}},
@@ -87,6 +91,7 @@ static void examine_rights(struct acd_store_handle *store, struct acd_arena *are
                            struct acd_findings *findings)
 {
     enum acd_weight before = findings->worst;
+    enum acd_store ended;
 
     if (call_word(store, arena, "MULTI") != ACD_STORE_OK) {
         acd_finding_add(findings, ACD_FOUND_FORBIDDEN, "Redis: this user may not do MULTI: %s",
@@ -95,8 +100,12 @@ static void examine_rights(struct acd_store_handle *store, struct acd_arena *are
     }
     for (size_t i = 0; i < sizeof(rights) / sizeof(rights[0]); i++)
         examine_right(store, arena, &rights[i], findings);
-    if (call_word(store, arena, "DISCARD") == ACD_STORE_DOWN)
+    ended = call_word(store, arena, "DISCARD");
+    if (ended == ACD_STORE_DOWN)
         acd_finding_add(findings, ACD_FOUND_UNREACHABLE, "Redis: the connection broke: %s",
+                        store->redis.error);
+    else if (ended != ACD_STORE_OK)
+        acd_finding_add(findings, ACD_FOUND_FORBIDDEN, "Redis: this user may not do DISCARD: %s",
                         store->redis.error);
     else if (findings->worst == before)
         acd_finding_add(findings, ACD_FOUND_OK, "Redis: this user may call functions and write all keys");
@@ -143,6 +152,11 @@ static void examine_info(struct acd_slice info, struct acd_findings *findings)
             "CONFIG SET appendonly yes, and in redis.conf");
 }
 
+static bool is_about_tls(const char *error)
+{
+    return strncmp(error, "TLS", 3) == 0 || strncmp(error, "redis.tls", 9) == 0;
+}
+
 static bool connect_to(struct acd_store_handle *store, struct acd_arena *arena, struct acd_findings *findings)
 {
     const struct acd_settings *settings = store->settings;
@@ -152,7 +166,12 @@ static bool connect_to(struct acd_store_handle *store, struct acd_arena *arena, 
             ? acd_slice_str(settings->redis.socket)
             : acd_arena_format(arena, "%s:%lld", settings->redis.host, (long long)settings->redis.port);
 
-    if (result == ACD_STORE_HALT)
+    if (result == ACD_STORE_HALT && settings->redis.tls && is_about_tls(store->redis.error))
+        acd_finding_add(findings, ACD_FOUND_FORBIDDEN,
+                        "Redis at %.*s: no TLS: %s: its certificate must be of that name and authority; see "
+                        "redis.tls_ca_file and the other tls_ settings",
+                        ACD_SLICE_ARGS(where), store->redis.error);
+    else if (result == ACD_STORE_HALT)
         acd_finding_add(findings, ACD_FOUND_FORBIDDEN,
                         "Redis at %.*s refuses the login: %s: see redis.username, password_file and database",
                         ACD_SLICE_ARGS(where), store->redis.error);
@@ -169,15 +188,22 @@ void acd_store_examine(struct acd_store_handle *store, struct acd_arena *arena, 
 {
     struct acd_args args;
     redisReply *reply;
+    enum acd_store result;
 
     if (!connect_to(store, arena, findings))
         return;
     acd_args_init(&args, arena, 1);
     acd_args_str(&args, "INFO");
-    if (acd_redis_call(&store->redis, &args, &reply) == ACD_STORE_OK) {
+    result = acd_redis_call(&store->redis, &args, &reply);
+    if (result == ACD_STORE_OK) {
         examine_info(acd_reply_slice(reply), findings);
         freeReplyObject(reply);
         examine_rights(store, arena, findings);
+    } else if (result == ACD_STORE_DOWN) {
+        acd_finding_add(findings, ACD_FOUND_UNREACHABLE,
+                        "Redis: it closes the connection: %s: see redis.port, redis.tls and "
+                        "redis.tls_certificate_file",
+                        store->redis.error);
     } else {
         acd_finding_add(findings, ACD_FOUND_FORBIDDEN,
                         "Redis: it does not answer INFO: %s: give the user the right with ACL SETUSER",

@@ -14,6 +14,13 @@ struct acd_store_handle {
 struct acd_slice acd_store_key(const struct acd_store_handle *store, struct acd_arena *arena,
                                const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+struct acd_slice acd_store_account_key(const struct acd_store_handle *store, struct acd_arena *arena,
+                                       struct acd_slice app, struct acd_slice account);
+
+/* An account from HGETALL's answer; the deleted one of that revision when there is none. */
+const struct acd_account *acd_store_read_account(struct acd_arena *arena, const redisReply *hash,
+                                                 int64_t deleted_revision);
+
 /* The value of a line "name:value" of INFO's answer; absent when there is none. */
 struct acd_slice acd_info_value(struct acd_slice info, const char *name);
 
@@ -30,5 +37,8 @@ enum acd_store acd_store_call(struct acd_store_handle *store, struct acd_arena *
 enum acd_store acd_store_answer(struct acd_store_handle *store, struct acd_arena *arena,
                                 const struct acd_args *args, redisReply **reply)
     __attribute__((warn_unused_result));
+
+/* Adds to a commit what it spends; nothing where that is nothing. */
+void acd_spending_add(struct acd_args *args, const struct acd_spending *spending);
 
 #endif

@@ -58,9 +58,8 @@ static void take_field(struct acd_account *account, struct acd_custom *custom, s
             acd_slice(name.data + sizeof(CUSTOM_PREFIX) - 1, name.len - sizeof(CUSTOM_PREFIX) + 1), value};
 }
 
-/* An account from HGETALL's answer; the deleted one of that revision when there is none. */
-static const struct acd_account *read_account(struct acd_arena *arena, const redisReply *hash,
-                                              int64_t deleted_revision)
+const struct acd_account *acd_store_read_account(struct acd_arena *arena, const redisReply *hash,
+                                                 int64_t deleted_revision)
 {
     struct acd_account *account = acd_arena_calloc(arena, 1, sizeof(*account));
     struct acd_custom *custom;
@@ -83,31 +82,28 @@ static const struct acd_account *read_account(struct acd_arena *arena, const red
     return account;
 }
 
-static void send_two(struct acd_store_handle *store, struct acd_arena *arena, const char *command,
-                     struct acd_slice key, struct acd_slice member)
+static void send_one(struct acd_store_handle *store, struct acd_arena *arena, const char *command,
+                     struct acd_slice key)
 {
     struct acd_args args;
 
-    acd_args_init(&args, arena, 3);
+    acd_args_init(&args, arena, 2);
     acd_args_str(&args, command);
     acd_args_add(&args, key);
-    if (member.data)
-        acd_args_add(&args, member);
     acd_redis_send(&store->redis, &args);
 }
 
-static struct acd_slice account_key(struct acd_store_handle *store, struct acd_arena *arena,
-                                    const struct acd_entry *entry)
+struct acd_slice acd_store_account_key(const struct acd_store_handle *store, struct acd_arena *arena,
+                                       struct acd_slice app, struct acd_slice account)
 {
-    struct acd_slice app = entry->app->name;
     struct acd_buffer key;
 
-    acd_buffer_init(&key, arena, strlen(store->settings->redis.key_prefix) + app.len + entry->name.len + 8);
+    acd_buffer_init(&key, arena, strlen(store->settings->redis.key_prefix) + app.len + account.len + 8);
     acd_buffer_add_str(&key, store->settings->redis.key_prefix);
     acd_buffer_add_str(&key, "acct:{");
     acd_buffer_add_slice(&key, app);
     acd_buffer_add_str(&key, "}:");
-    acd_buffer_add_slice(&key, entry->name);
+    acd_buffer_add_slice(&key, account);
     return acd_buffer_slice(&key);
 }
 
@@ -128,7 +124,7 @@ static void ask_entries(struct acd_store_handle *store, struct acd_arena *arena,
     acd_redis_send(&store->redis, &deleted);
     for (const struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app)
         if (!entry->base)
-            send_two(store, arena, "HGETALL", account_key(store, arena, entry), acd_slice(NULL, 0));
+            send_one(store, arena, "HGETALL", acd_store_account_key(store, arena, app->name, entry->name));
 }
 
 /* Every answer must be read, or the next call would take it for its own: a refusal of one (a key of a wrong
@@ -148,7 +144,7 @@ static enum acd_store answer_entry(struct acd_store_handle *store, struct acd_ar
     if (result != ACD_STORE_OK)
         return result;
     if (deleted) {
-        entry->base = read_account(arena, hash, number_of(acd_reply_slice(deleted)));
+        entry->base = acd_store_read_account(arena, hash, number_of(acd_reply_slice(deleted)));
         entry->current = entry->base;
     }
     freeReplyObject(hash);
@@ -204,15 +200,14 @@ enum acd_store acd_store_load(struct acd_store_handle *store, struct acd_arena *
 {
     enum acd_store result = ACD_STORE_OK;
 
+    for (const struct acd_app *app = state->apps; app; app = app->next)
+        if (app->admins_base < 0)
+            send_one(store, arena, "SCARD",
+                     acd_store_key(store, arena, "admins:{%.*s}", ACD_SLICE_ARGS(app->name)));
+    for (const struct acd_app *app = state->apps; app; app = app->next)
+        ask_entries(store, arena, app);
     if (!store->redis.context)
         return ACD_STORE_DOWN;
-    for (struct acd_app *app = state->apps; app; app = app->next)
-        if (app->admins_base < 0)
-            send_two(store, arena, "SCARD",
-                     acd_store_key(store, arena, "admins:{%.*s}", ACD_SLICE_ARGS(app->name)),
-                     acd_slice(NULL, 0));
-    for (struct acd_app *app = state->apps; app; app = app->next)
-        ask_entries(store, arena, app);
     for (struct acd_app *app = state->apps; app && result != ACD_STORE_DOWN; app = app->next)
         if (app->admins_base < 0)
             keep_worst(&result, answer_app(store, app));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "accountd/secret.h"
+#include "redis_tls.h"
 
 void acd_redis_close(struct acd_redis *redis)
 {
@@ -86,7 +87,11 @@ enum acd_store acd_redis_connect(struct acd_redis *redis, const struct acd_setti
     /* A Unix socket has no keepalive, and hiredis would keep the refusal as the connection's error. */
     if (!settings->redis.socket[0] && redisEnableKeepAlive(redis->context) != REDIS_OK)
         return down(redis, redis->context->errstr);
-    result = authenticate(redis, settings, arena);
+    result = settings->redis.tls
+                 ? acd_redis_tls_start(redis->context, settings, redis->error, sizeof(redis->error))
+                 : ACD_STORE_OK;
+    if (result == ACD_STORE_OK)
+        result = authenticate(redis, settings, arena);
     if (result == ACD_STORE_OK)
         result = select_database(redis, settings, arena);
     if (result != ACD_STORE_OK)

@@ -161,17 +161,19 @@ enum acd_store acd_store_sweep(struct acd_store_handle *store, struct acd_arena 
 }
 
 enum acd_store acd_store_finish(struct acd_store_handle *store, struct acd_arena *arena, const char *token,
-                                struct acd_slice incarnation, const int32_t *partitions,
-                                const struct acd_slice *markers, uint32_t count)
+                                struct acd_slice incarnation, int64_t floor_ms, const int32_t *partitions,
+                                const struct acd_slice *markers, const struct acd_slice *jobs, uint32_t count)
 {
     struct acd_args args;
 
     acd_store_function(store, arena, &args, "FCALL", "finish");
     acd_args_str(&args, token);
     acd_args_add(&args, incarnation);
+    acd_args_int(&args, floor_ms);
     for (uint32_t i = 0; i < count; i++) {
         acd_args_int(&args, partitions[i]);
         acd_args_add(&args, markers[i]);
+        acd_args_add(&args, jobs[i]);
     }
     return call(store, arena, &args);
 }

@@ -270,6 +270,12 @@ enum acd_store acd_store_outbox(struct acd_store_handle *store, struct acd_arena
     return ACD_STORE_OK;
 }
 
+enum acd_store acd_store_jobs(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
+                              struct acd_slice *out)
+{
+    return get(store, arena, acd_store_key(store, arena, "accountd:exports:%d", partition), out);
+}
+
 void acd_store_note(struct acd_store_handle *store, struct acd_arena *arena, const int32_t *partitions,
                     const struct acd_slice *markers, uint32_t count)
 {
@@ -318,41 +324,26 @@ enum acd_store acd_store_attempts(struct acd_store_handle *store, struct acd_are
     return ACD_STORE_OK;
 }
 
-enum acd_store acd_store_list(struct acd_store_handle *store, struct acd_arena *arena,
-                              const struct acd_command *command, struct acd_page *out)
+enum acd_store acd_store_newest(struct acd_store_handle *store, struct acd_arena *arena, struct acd_slice app,
+                                int64_t *created_at_ms, struct acd_slice *name)
 {
     struct acd_args args;
     redisReply *reply;
     enum acd_store result;
 
-    *out = (struct acd_page){0};
-    acd_store_function(store, arena, &args, "FCALL_RO", "list");
-    acd_args_add(&args, command->app);
-    acd_args_int(&args, command->list_limit);
-    if (command->list_from_cursor) {
-        acd_args_int(&args, command->cursor_created_at_ms);
-        acd_args_add(&args, command->cursor_account);
-    } else {
-        acd_args_str(&args, "");
-        acd_args_str(&args, "");
-    }
-    result = acd_store_call(store, arena, &args, &reply);
+    *name = acd_slice(NULL, 0);
+    acd_args_init(&args, arena, 5);
+    acd_args_str(&args, "ZRANGE");
+    acd_args_add(&args, acd_store_key(store, arena, "accounts:{%.*s}", ACD_SLICE_ARGS(app)));
+    acd_args_str(&args, "-1");
+    acd_args_str(&args, "-1");
+    acd_args_str(&args, "WITHSCORES");
+    result = acd_redis_call(&store->redis, &args, &reply);
     if (result != ACD_STORE_OK)
         return result;
-    if (reply->elements == 3) {
-        const redisReply *page = reply->element[2];
-
-        out->total = reply->element[0]->integer;
-        out->more = reply->element[1]->integer != 0;
-        out->names = acd_arena_calloc(arena, page->elements / 2, sizeof(*out->names));
-        out->created_at_ms = acd_arena_calloc(arena, page->elements / 2, sizeof(*out->created_at_ms));
-        for (; out->count < page->elements / 2; out->count++) {
-            const redisReply *const *row = (const redisReply *const *)&page->element[2 * out->count];
-
-            out->names[out->count] = acd_arena_copy(arena, acd_reply_slice(row[0]));
-            if (!acd_int_parse(acd_reply_slice(row[1]), &out->created_at_ms[out->count]))
-                out->created_at_ms[out->count] = -1;
-        }
+    if (reply->elements == 2 && acd_reply_slice(reply->element[1]).data) {
+        *name = acd_arena_copy(arena, acd_reply_slice(reply->element[0]));
+        *created_at_ms = (int64_t)strtod(reply->element[1]->str, NULL);
     }
     freeReplyObject(reply);
     return ACD_STORE_OK;

@@ -1,11 +1,11 @@
 # Measuring: how fast, beside what Kafka and Redis themselves allow. All of it uses servers of its own.
 
 BENCH := $(BUILD)/bench
-BENCH_PROGRAMS := $(addprefix $(BENCH)/,fill floor load roundtrip)
+BENCH_PROGRAMS := $(addprefix $(BENCH)/,fill floor load roundtrip sweep)
 
 .PHONY: bench bench-smoke bench-programs bench-go
 
-bench: bench-programs ## throughput, latency, resources and restore, beside floors of the same run (25 minutes)
+bench: bench-programs ## throughput, latency, resources, restore and bulk, beside floors of the same run (30 minutes)
 	@tests/bench/run.sh throughput.py
 	@tests/bench/run.sh throughput.py --mix edit5m zipf batch --contenders floor accountd-json
 	@tests/bench/run.sh throughput.py --contenders floor accountd-json --mix edit --threads 1 2 4 --rounds 1
@@ -14,6 +14,7 @@ bench: bench-programs ## throughput, latency, resources and restore, beside floo
 	@tests/bench/run.sh latency.py
 	@tests/bench/run.sh resources.py
 	@tests/bench/run.sh restore.py --accounts 300000
+	@tests/bench/run.sh bulk.py
 
 bench-smoke: all $(BENCH_PROGRAMS) ## a minute of it: fails when accountd is grossly slow beside the floor
 	@tests/bench/run.sh smoke.py

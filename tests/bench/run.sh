@@ -3,7 +3,7 @@
 #
 #   tests/bench/run.sh throughput.py --mix create edit --commands 1000000 --rounds 5
 #   tests/bench/run.sh latency.py --rates 1000 --seconds 30
-#   tests/bench/run.sh resources.py | smoke.py | restore.py     (--help says more)
+#   tests/bench/run.sh resources.py | smoke.py | restore.py | bulk.py     (--help says more)
 #
 # The Python packages and the broker come from where tests/system/run.sh puts them.
 set -eu

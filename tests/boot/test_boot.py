@@ -2,7 +2,6 @@
 watches, reloads and stops the units. Kafka and Redis are outside of it. The tests are one story: each goes on where
 the one before has ended."""
 
-import ctypes
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from daemon import libconfig  # noqa: E402
+from frozen import Frozen  # noqa: E402
 from generator import SMALL, Load, answered  # noqa: E402
 from machine import Machine  # noqa: E402
 from servers import Kafka, free_port, wait_for  # noqa: E402
@@ -265,30 +265,6 @@ def test_servers_that_stand_still(machine, kafka, service, quick_watchdog):
     service.post(100)
     service.check()
     assert service.restarts() == before, machine.journal()
-
-
-class Frozen:
-    """One thread of a process that lives, which a debugger has stopped."""
-
-    SEIZE, INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
-
-    def __init__(self, pid, name):
-        self.thread = next(
-            int(task.name)
-            for task in sorted(Path(f"/proc/{pid}/task").iterdir())
-            if (task / "comm").read_text().strip() == name
-        )
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
-        for request in (self.SEIZE, self.INTERRUPT):
-            assert libc.ptrace(request, self.thread, None, None) == 0, os.strerror(ctypes.get_errno())
-
-    def reap(self):
-        """A dead thread that is traced stays until its tracer has looked at it, and its process with it."""
-        try:
-            os.waitpid(self.thread, os.WNOHANG | self.WALL)
-        except ChildProcessError:
-            pass
 
 
 def test_a_worker_that_is_stuck(machine, service, quick_watchdog):

@@ -10,7 +10,7 @@ from pathlib import Path
 import redis
 from confluent_kafka.admin import AdminClient
 from daemon import QUICK, Daemon
-from servers import WITH_PARENT, Kafka, Redis, free_port, wait_for
+from servers import REDIS_SERVER, WITH_PARENT, Kafka, Redis, free_port, wait_for
 
 from load import PATIENT
 from relay import Relays
@@ -49,11 +49,11 @@ class DurableRedis(Redis):
 
     def start(self):
         self.launch()
-        wait_for(f"redis-server on port {self.port}", self._answers_or_gave_up, seconds=30)
+        wait_for(f"{REDIS_SERVER} on port {self.port}", self._answers_or_gave_up, seconds=30)
         if not self.running():
             self.mend_log()
             self.launch()
-            wait_for(f"redis-server on port {self.port}", self._answers, seconds=30)
+            wait_for(f"{REDIS_SERVER} on port {self.port}", self._answers, seconds=30)
 
     def _answers_or_gave_up(self):
         return not self.running() or self._answers()
@@ -67,7 +67,7 @@ class DurableRedis(Redis):
         assert mended.returncode == 0, mended.stdout + mended.stderr
 
     def launch(self):
-        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.directory)]
+        command = [REDIS_SERVER, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.directory)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
         command += ["--enable-debug-command", "yes", "--repl-diskless-sync-delay", "0", "--repl-timeout", "5"]
         command += ["--auto-aof-rewrite-min-size", str(DISK_BYTES // 6)]

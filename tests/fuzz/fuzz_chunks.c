@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "accountd/text.h"
-#include "ctl/chunks.h"
+#include "ctl/export/chunks.h"
 #include "fuzz.h"
 
 #define CHUNKS_MAX 8
@@ -68,6 +68,7 @@ static enum acd_ctl_chunk_is add(struct acd_arena *arena, struct acd_ctl_chunks 
     struct acd_slice value = fuzz_exact(arena, piece->value);
     int64_t seen = chunks->seen_count;
     enum acd_ctl_chunk_is is;
+    bool is_taken;
     char sha256[65];
 
     if (value.len && piece->deviates & OTHER_BYTES)
@@ -81,13 +82,14 @@ static enum acd_ctl_chunk_is add(struct acd_arena *arena, struct acd_ctl_chunks 
                                         .sha256 = header(piece, WRONG_SHA256, acd_slice_str(sha256)),
                                         .value = value,
                                     });
-    FUZZ_CHECK(chunks->seen_count == seen + (is == ACD_CTL_CHUNK_NEXT), "%lld chunks after %lld",
-               (long long)chunks->seen_count, (long long)seen);
+    is_taken = is == ACD_CTL_CHUNK_NEXT || is == ACD_CTL_CHUNK_FIRST;
+    FUZZ_CHECK(chunks->seen_count == seen + is_taken, "%lld chunks after %lld", (long long)chunks->seen_count,
+               (long long)seen);
     FUZZ_CHECK(chunks->seen_count <= chunks->count, "more chunks than were announced");
-    FUZZ_CHECK(is != ACD_CTL_CHUNK_NEXT || !(piece->deviates & (OTHER_ATTEMPT | WRONG_SHA256)),
+    FUZZ_CHECK(!is_taken || !(piece->deviates & (OTHER_ATTEMPT | WRONG_SHA256)),
                "a chunk was taken although it is another's");
     FUZZ_CHECK(is != ACD_CTL_CHUNK_BAD || chunks->error[0], "no reason");
-    if (is == ACD_CTL_CHUNK_NEXT) {
+    if (is_taken) {
         struct piece both[2] = {{0, *taken}, {0, value}};
 
         *taken = join(arena, both, 2);

@@ -157,8 +157,8 @@ static void decide(struct acd_arena *arena, enum acd_encoding encoding, struct a
     out->answer = out->command.op == ACD_LIST ? list(arena, &out->command)
                                               : acd_apply(&out->state, &out->command, &policy, NOW_MS);
     if (out->command.op == ACD_EXPORT && out->answer.ok_count) {
-        int built =
-            acd_export_build(arena, &out->command, &out->answer, acd_slice_str("id"), &origin, &out->file);
+        int built = acd_export_build(arena, &out->command, &out->answer, acd_slice_str("id"), &origin,
+                                     ACD_CHUNK_MAX, &out->file);
 
         FUZZ_CHECK(built == 0, "the file could not be made");
         out->manifest = &out->file.manifest;

@@ -1,5 +1,7 @@
-/* The outbox: any bytes are refused or read within bounded memory, and what was read is written byte for
- * byte. The input is what Redis holds. */
+/* The outbox, and open jobs, which are written in the same way: any bytes are refused or read within bounded
+ * memory, and what was read is written byte for byte; what can be read as a job is one still when it is
+ * written anew. The input is what Redis holds. */
+#include "accountd/job.h"
 #include "accountd/outgoing.h"
 #include "fuzz.h"
 
@@ -16,6 +18,22 @@ static void touch(struct acd_slice slice)
     (void)last;
 }
 
+static void check_job(struct acd_arena *arena, const struct acd_outgoing *message)
+{
+    struct acd_outgoing written;
+    struct acd_job job;
+    struct acd_job again;
+
+    if (!acd_job_read(message, &job))
+        return;
+    written = acd_job_message(arena, &job, acd_slice_str("t:0:1"), "changelog", 3);
+    FUZZ_CHECK(acd_job_read(&written, &again), "the job at %lld cannot be read again", (long long)job.offset);
+    FUZZ_CHECK(again.offset == job.offset && again.attempt == job.attempt &&
+                   again.timestamp_ms == job.timestamp_ms && acd_slice_equal(again.key, job.key) &&
+                   acd_slice_equal(again.value, job.value) && again.header_count == job.header_count,
+               "the job at %lld is another one when it is read again", (long long)job.offset);
+}
+
 static void check(struct acd_arena *arena, struct acd_slice bytes, const struct acd_outgoing_list *list)
 {
     struct acd_slice written = acd_outbox_encode(arena, list);
@@ -26,6 +44,7 @@ static void check(struct acd_arena *arena, struct acd_slice bytes, const struct 
         touch(message->topic);
         touch(message->key);
         touch(message->value);
+        check_job(arena, message);
         for (uint32_t h = 0; h < message->header_count; h++) {
             touch(message->headers[h].name);
             touch(message->headers[h].value);

@@ -46,7 +46,7 @@ static void standing(struct acd_arena *arena, struct fuzz_input *input)
     unsigned choices = fuzz_byte(input);
     struct acd_marker in_redis = {.from = (int8_t)fuzz_byte(input), .next = (int8_t)fuzz_byte(input)};
     struct acd_committed committed = {.exists = choices & 1, .offset = (int8_t)fuzz_byte(input)};
-    struct acd_token answered = {"-", 0};
+    struct acd_token answered = {.nonce = "-"};
     enum acd_standing found;
 
     strcpy(in_redis.nonce, nonces[choices >> 2 & 3]);

@@ -99,6 +99,33 @@ static void check_echo(const struct acd_route *route, const struct acd_header *h
     FUZZ_CHECK(echoes == route->echo_count, "%u headers come back", route->echo_count);
 }
 
+/* Of a CloudEvent the id goes back as that of the cause, and what correlates and traces as it was. */
+static void check_event(const struct acd_route *route, const struct acd_header *headers, uint32_t count)
+{
+    static const char *const attributes[][2] = {{"ce_id", "ce_causationid"},
+                                                {"ce_correlationid", "ce_correlationid"},
+                                                {"ce_traceparent", "ce_traceparent"},
+                                                {"ce_tracestate", "ce_tracestate"}};
+    const struct acd_header *version = last(headers, count, "ce_specversion");
+    uint32_t echoes = 0;
+
+    FUZZ_CHECK((version && acd_slice_is(version->value, "1.0")) == !!route->event,
+               "a CloudEvent, or none, is not seen");
+    for (size_t i = 0; route->event && i < ACD_EVENT_ECHO_COUNT; i++) {
+        const struct acd_header *header = last(headers, count, attributes[i][0]);
+
+        if (!header || !header->value.len || header->value.len > ACD_ECHO_MAX)
+            continue;
+        FUZZ_CHECK(echoes < route->event->echo_count &&
+                       acd_slice_is(route->event->echo[echoes].name, attributes[i][1]) &&
+                       acd_slice_equal(route->event->echo[echoes].value, header->value),
+                   "%s does not come back", attributes[i][0]);
+        echoes++;
+    }
+    FUZZ_CHECK(!route->event || echoes == route->event->echo_count,
+               "attributes come back that were not there");
+}
+
 /* The partition that the header names, or -1: four bytes that are one, else digits that are. */
 static int64_t named_partition(const struct acd_header *header, int32_t partitions)
 {
@@ -207,6 +234,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                       : acd_slice_equal(route.key, key),
                "the key does not come back");
     check_echo(&route, headers, count);
+    check_event(&route, headers, count);
     check_target(&route, partition, headers, count);
     check_reply(&arena, &route);
     acd_arena_free(&arena);

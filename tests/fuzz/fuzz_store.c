@@ -97,6 +97,28 @@ static enum acd_store list(struct world *world)
     return result;
 }
 
+/* A page of a sweep, and its accounts. */
+static enum acd_store pages(struct world *world)
+{
+    const struct acd_command command = {.op = ACD_EXPORT, .app = ACD_LITERAL("demo"), .list_limit = 3};
+    const struct acd_account *account;
+    struct acd_page page;
+    enum acd_store result;
+
+    acd_store_ask_page(world->store, &world->arena, &command, 0);
+    result = acd_store_take_page(world->store, &world->arena, &page);
+    if (result == ACD_STORE_OK)
+        acd_store_ask_accounts(world->store, &world->arena, command.app, &page);
+    for (uint32_t i = 0; result == ACD_STORE_OK && i < page.count; i++) {
+        result = acd_store_take_account(world->store, &world->arena, &account);
+        if (result == ACD_STORE_OK)
+            (void)acd_changelog_encode(&world->arena, command.app, page.names[i], account);
+    }
+    if (result != ACD_STORE_OK)
+        acd_store_disconnect(world->store);
+    return result;
+}
+
 /* Every other account is deleted, the others get another profile; those that are not loaded never were. */
 static void change(struct world *world)
 {
@@ -142,9 +164,11 @@ static bool is_app(const struct world *world, const struct acd_app *wanted)
 
 static enum acd_store commit(struct world *world)
 {
-    const struct acd_commit_part parts[] = {{0, ACD_LITERAL("m1"), ACD_LITERAL("m2"), ACD_LITERAL("o")},
-                                            {1, {NULL, 0}, ACD_LITERAL("m3"), ACD_LITERAL("o")}};
-    const struct acd_commit call = {acd_slice_str("i"), parts, 2, &world->state};
+    const struct acd_commit_part parts[] = {
+        {0, ACD_LITERAL("m1"), ACD_LITERAL("m2"), ACD_LITERAL("o"), ACD_LITERAL("j"), true},
+        {1, {NULL, 0}, ACD_LITERAL("m3"), ACD_LITERAL("o"), {NULL, 0}, false}};
+    const struct acd_commit call = {
+        .incarnation = acd_slice_str("i"), .parts = parts, .part_count = 2, .state = &world->state};
     struct acd_verdict verdict;
     enum acd_store result;
 
@@ -234,8 +258,10 @@ static enum acd_store finish(struct world *world)
 {
     static const int32_t partitions[] = {0, 1};
     const struct acd_slice written[] = {ACD_LITERAL("m1"), {NULL, 0}};
+    const struct acd_slice jobs[] = {ACD_LITERAL("j"), ACD_LITERAL("")};
 
-    return acd_store_finish(world->store, &world->arena, "t", acd_slice_str("i"), partitions, written, 2);
+    return acd_store_finish(world->store, &world->arena, "t", acd_slice_str("i"), 0, partitions, written,
+                            jobs, 2);
 }
 
 static enum acd_store connect_anew(struct world *world)
@@ -244,8 +270,8 @@ static enum acd_store connect_anew(struct world *world)
 }
 
 static enum acd_store (*const calls[])(struct world *) = {
-    connect_anew, establish, incarnation, markers, outbox, load,    list,
-    commit,       note,      attempts,    take,    sweep,  restore, finish};
+    connect_anew, establish, incarnation, markers, outbox,  load,   list, commit,
+    note,         attempts,  take,        sweep,   restore, finish, pages};
 
 /* ---- The input */
 

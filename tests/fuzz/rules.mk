@@ -30,7 +30,7 @@ $(FUZZ)/libaccountd.a: $(patsubst src/%.c,$(FUZZ)/src/%.o,$(filter-out src/ctl/m
 $(FUZZ_LIBS):
 	@rm -f $@
 	@echo "  AR $@"
-	@$(AR) rcs $@ $^
+	@$(AR) qcs $@ $^
 
 $(FUZZ)/src/%.o: src/%.c $(BUILD)/flags | $(FUNCTIONS)
 	@mkdir -p $(@D)

@@ -36,7 +36,9 @@ run_make install
 644 /usr/share/zsh/site-functions/_accountctl
 END
     for file in docs/*.md; do echo "644 /usr/share/doc/accountd/${file##*/}"; done
-    for file in schemas/*.json; do echo "644 /usr/share/accountd/schemas/${file##*/}"; done
+    for file in docs/monitoring/*; do echo "644 /usr/share/doc/accountd/monitoring/${file##*/}"; done
+    for file in docs/clients/*/*; do echo "644 /usr/share/doc/accountd/examples/${file#docs/}"; done
+    for file in schemas/*.json schemas/*.yaml; do echo "644 /usr/share/accountd/schemas/${file##*/}"; done
     for unit in accountd accountd@; do echo "644 /usr/lib/systemd/system/$unit.service"; done
     for file in docs/man/*.scd; do
         page=$(basename "$file" .scd)

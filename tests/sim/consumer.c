@@ -308,6 +308,11 @@ int acd_record_headers(const struct acd_record *record, struct acd_arena *arena,
 
 /* ---- What the worker asks for without a request */
 
+const char *acd_consumer_trouble(const struct acd_consumer *consumer)
+{
+    return "";
+}
+
 const char *acd_consumer_error(const struct acd_consumer *consumer)
 {
     return consumer->error;

@@ -130,8 +130,8 @@ MUTATIONS = [
 """)],
      aimed(*4 * ["transaction:in the transaction: ok"], batch=1)),
     ("what was applied and not answered is answered from the outbox", [
-        (ASSIGN, "if (answer_pending(worker, partition, text, &marker) && partition->phase != HALTED)",
-         "if (partition->phase != HALTED)")], CRASHES),
+        (ASSIGN, "if (answer_pending(worker, partition, text, &marker) && partition->phase != HALTED &&",
+         "if (partition->phase != HALTED &&")], CRASHES),
     ("the outbox holds the answers of reads", [
         ("src/core/outbox.c", "        put_slice(&buffer, message->topic);\n",
          "        put_slice(&buffer, memmem(message->value.data, message->value.len, \"record\", 6)\n"

@@ -179,7 +179,7 @@ def unsound(base, sets, limits):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help="rules whose name holds these words, or these|or these")
-    parser.add_argument("--seconds", type=float, default=60,
+    parser.add_argument("--seconds", type=float, default=240,
                         help="processor time that seeds are given to break without a rule")
     parser.add_argument("--seeds", type=int, default=1000000, help="how many at most")
     parser.add_argument("--sound", type=int, default=50, help="seeds that must hold with all rules")

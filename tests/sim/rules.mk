@@ -7,7 +7,7 @@ SIM_JOBS ?= $(shell nproc)
 SIM_OBJECTS := $(patsubst tests/sim/%.c,$(BUILD)/sim-objects/%.o,\
 	$(filter-out tests/sim/test_%.c,$(sort $(wildcard tests/sim/*.c))))
 SIM_LUA := $(shell pkg-config --exists lua5.1 2>/dev/null && echo lua5.1 || echo lua-5.1)
-SIM_WRAP := clock_gettime nanosleep getrandom gethostname pthread_create pthread_join acd_log
+SIM_WRAP := clock_gettime nanosleep getrandom gethostname pthread_create pthread_join acd_log acd_log_fields
 
 .PHONY: check-sim check-checker check-mutations
 

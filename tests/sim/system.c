@@ -19,6 +19,8 @@ int __wrap_pthread_create(pthread_t *out, const pthread_attr_t *attributes, void
                           void *context);
 int __wrap_pthread_join(pthread_t thread, void **result);
 void __wrap_acd_log(enum acd_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void __wrap_acd_log_fields(enum acd_log_level level, const struct acd_log_field *fields, uint32_t count,
+                           const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 int __wrap_clock_gettime(clockid_t clock, struct timespec *out)
 {
@@ -92,16 +94,32 @@ static bool is_halt(const char *text)
     return strstr(text, " is halted: ") != NULL;
 }
 
-void __wrap_acd_log(enum acd_log_level level, const char *format, ...)
+static void say(enum acd_log_level level, const char *format, va_list args)
 {
     static const char *const names[] = {"ERROR", "WARNING", "info", "debug"};
     char text[2048];
-    va_list args;
 
-    va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
     sim_say("log %s: %s", names[level], text);
     if (level == ACD_LOG_ERROR && is_halt(text))
         sim_fail("%s", text);
+}
+
+void __wrap_acd_log(enum acd_log_level level, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(level, format, args);
+    va_end(args);
+}
+
+void __wrap_acd_log_fields(enum acd_log_level level, const struct acd_log_field *fields, uint32_t count,
+                           const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    say(level, format, args);
+    va_end(args);
 }

@@ -86,9 +86,10 @@ class Message:
 
 
 class Tap:
-    """Everything that committed transactions write to some topics, from their beginning, read as it comes."""
+    """Everything that committed transactions write to some topics, from their beginning, read as it comes. With
+    committed=False also what others have written or begun to."""
 
-    def __init__(self, brokers, *topics):
+    def __init__(self, brokers, *topics, committed=True):
         self.messages = []
         self.lock = threading.Lock()
         common = {
@@ -96,7 +97,7 @@ class Tap:
             "log_level": 0,
             "group.id": "tap",
             "enable.auto.commit": False,
-            "isolation.level": "read_committed",
+            "isolation.level": "read_committed" if committed else "read_uncommitted",
         }
         reading = {"fetch.wait.max.ms": 20, "fetch.message.max.bytes": 10_000_000, "enable.partition.eof": True}
         self.consumer = Consumer({**common, **reading})

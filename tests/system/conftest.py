@@ -3,6 +3,7 @@
 import itertools
 import os
 import random
+import tempfile
 
 import pytest
 
@@ -10,6 +11,10 @@ from servers import Kafka
 from world import World
 
 numbers = itertools.count(1)
+
+# Tests of accountctl are not to see the file of who runs them. Others keep settings of theirs there.
+config_home = tempfile.TemporaryDirectory(prefix="accountd-config-")
+os.environ["XDG_CONFIG_HOME"] = config_home.name
 
 
 @pytest.fixture(scope="session")

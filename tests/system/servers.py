@@ -15,6 +15,8 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
+# Or valkey-server.
+REDIS_SERVER = os.environ.get("REDIS_SERVER", "redis-server")
 
 # No server outlives the tests, even when these are killed: the kernel ends it with its parent.
 WITH_PARENT = ["setpriv", "--pdeathsig", "KILL", "--"]
@@ -45,20 +47,24 @@ def wait_for(what, condition, seconds=15.0, every=0.02):
 
 
 class Kafka:
-    """A single-node broker. Small heap, quick group joins, and no topic that nobody made."""
+    """A single-node broker. Small heap, quick group joins, and no topic that nobody made. The listener of the tests is in
+    the clear; `protocols` names others that it has beside it, at localhost, and `more` is added to its settings."""
 
-    def __init__(self):
+    def __init__(self, protocols=(), more=""):
         self.directory = Path(tempfile.mkdtemp(prefix="accountd-kafka-"))
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         controller = free_port()
+        self.addresses = {protocol: f"localhost:{free_port()}" for protocol in protocols}
+        others = "".join(f",{protocol}://{address}" for protocol, address in self.addresses.items())
         self.config = self.directory / "server.properties"
         self.config.write_text(
             f"""process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}{others}
 controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL
 log.dirs={self.directory}/data
 auto.create.topics.enable=false
 offsets.topic.num.partitions=1
@@ -74,7 +80,7 @@ group.min.session.timeout.ms=500
 log.retention.ms=-1
 log.cleaner.dedupe.buffer.size=8388608
 log.message.timestamp.after.max.ms=9223372036854775807
-"""
+{more}"""
         )
         self.log = open(self.directory / "broker.log", "wb")
         self._java("kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(self.config)).wait()
@@ -134,11 +140,11 @@ class Redis:
         self.start()
 
     def start(self):
-        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        command = [REDIS_SERVER, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
         with open(self.directory / "redis.log", "ab") as log:
             command += ["--dir", str(self.directory), "--unixsocket", str(self.directory / "sock")]
             self.process = subprocess.Popen(WITH_PARENT + command, stdout=log, stderr=subprocess.STDOUT)
-        wait_for(f"redis-server on port {self.port}", self._answers)
+        wait_for(f"{REDIS_SERVER} on port {self.port}", self._answers)
 
     def _answers(self):
         try:

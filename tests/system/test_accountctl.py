@@ -4,11 +4,16 @@ import csv
 import gzip
 import io
 import json
+import os
+import pty
+import re
+import signal
 import subprocess
 
 import pytest
+import zstandard
 
-from servers import BUILD, free_port
+from servers import BUILD, free_port, wait_for
 from world import World
 
 
@@ -36,6 +41,32 @@ def ctl(here):
         return done.returncode, done.stdout, done.stderr
 
     return run
+
+
+@pytest.fixture(scope="module")
+def ctl_on_a_terminal(here):
+    """Runs accountctl with a terminal; returns all that it said there."""
+
+    def run(app, *arguments):
+        terminal, end = pty.openpty()
+        command = [BUILD / "accountctl", "-c", here.daemons[0].config, "--app", app, *arguments]
+        process = subprocess.Popen(command, stdin=end, stdout=end, stderr=end, env={**os.environ, "TERM": "xterm"})
+        os.close(end)
+        said = b""
+        try:
+            while piece := os.read(terminal, 4096):
+                said += piece
+        except OSError:  # the other end is closed
+            pass
+        os.close(terminal)
+        assert process.wait(60) == 0, said
+        return said.decode()
+
+    return run
+
+
+def zstandard_text(data):
+    return zstandard.ZstdDecompressor().decompressobj().decompress(data)
 
 
 def test_one_account_from_create_to_delete(ctl, app, here):
@@ -104,3 +135,126 @@ def test_nobody_there(ctl, app):
     brokers = f"127.0.0.1:{free_port()}"
     code, _, said = ctl(app, "--brokers", brokers, "--timeout", "2", "get", "a", config=None)
     assert code == 6 and brokers in said
+
+
+@pytest.fixture(scope="module")
+def full_app(ctl, here):
+    """An app whose accounts do not fit into one chunk."""
+    app = "full"
+    for start in range(0, 3000, 100):
+        entries = [
+            {"account": f"n{i:04}", "profile": {"custom": {"a": f"{i:04}" * 100, "b": f"{i:04}" * 100}}}
+            for i in range(start, start + 100)
+        ]
+        here.post({"op": "create", "app": app, "accounts": entries}, partition=start // 100 % 2)
+    here.poster.flush()
+    wait_for("the accounts", lambda: here.redis.zcard(f"accounts:{{{app}}}") == 3000)
+    return app
+
+
+def exported(said):
+    return int(re.fullmatch(r"exported (\d+) accounts? to .*\n", said).group(1))
+
+
+@pytest.mark.parametrize("name", ["a.ndjson", "a.ndjson.gz", "a.jsonl.zst"])
+def test_export_of_all_to_a_file(ctl, full_app, tmp_path, name):
+    """The file's name says how it is written; the same file can be fetched again."""
+    file = tmp_path / name
+    code, said, errors = ctl(full_app, "export", "--all", "-o", str(file))
+    assert (code, exported(said), errors) == (0, 3000, ""), errors
+    unpack = {"gz": gzip.decompress, "zst": zstandard_text}.get(name.rpartition(".")[2], bytes)
+    rows = [json.loads(line) for line in unpack(file.read_bytes()).splitlines()]
+    assert sorted(row["account"] for row in rows) == [f"n{i:04}" for i in range(3000)]
+    code, out, _ = ctl(full_app, "--json", "export", "--all", "-o", str(tmp_path / "b.csv"))
+    manifest = json.loads(out)["export"]
+    assert code == 0 and manifest["format"] == "csv" and manifest["chunks"] > 1
+    again = tmp_path / "again.csv"
+    assert ctl(full_app, "export", "--from-topic", manifest["export_id"], "-o", str(again))[0] == 0
+    assert again.read_bytes() == (tmp_path / "b.csv").read_bytes()
+    # A name that says what it is not would mislead whoever reads it.
+    for other in ("again.json", "again.csv.gz", "again.ndjson.zst"):
+        code, _, errors = ctl(full_app, "export", "--from-topic", manifest["export_id"], "-o", str(tmp_path / other))
+        assert code == 1 and "is csv with compression none" in errors, errors
+    assert {path.name for path in tmp_path.iterdir()} == {name, "b.csv", "again.csv"}
+
+
+def test_export_that_is_interrupted(world, tmp_path):
+    """It is carried out without who asked for it, who is told how to get it; nothing is left behind."""
+    daemon = world(partitions=1, start=False).daemon(start=False)
+    command = [BUILD / "accountctl", "-c", daemon.config, "--app", "demo", "export", "--all", "-o", tmp_path / "a.csv"]
+
+    def interrupted():
+        """Once the command is posted, which takes a while."""
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            process.wait(next(delays))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+        out, said = process.communicate(timeout=30)
+        assert process.returncode == -signal.SIGINT and not out, (process.returncode, said)
+        return said
+
+    delays = (0.5 * 2**number for number in range(6))
+    said = wait_for("the last words", interrupted, 60)
+    assert re.search(r"interrupted; .* accountctl export --from-topic \S+\.commands:0:\d+\n$", said), said
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("a.csv")] == []
+
+
+@pytest.mark.parametrize("name", ["A.CSV", "a.mpk", "a.JSONL.GZ"])
+def test_names_mean_the_same_to_export_and_import(ctl, full_app, app, tmp_path, name):
+    file = tmp_path / name
+    assert ctl(full_app, "export", "n0001", "n0002", "-o", str(file))[0] == 0
+    code, out, said = ctl(app, "import", str(file))
+    assert code == 0 and out.startswith("2 lines read: 2 created"), said
+
+
+def test_export_of_all_to_stdout(ctl, full_app):
+    code, out, errors = ctl(full_app, "export", "--all")
+    assert (code, len(out.splitlines()), errors) == (0, 3000, "")
+    code, out, errors = ctl("nobodys", "export", "--all")
+    assert (code, out, errors) == (0, "", "")
+
+
+def test_export_of_all_shows_how_far_it_is(ctl_on_a_terminal, full_app, tmp_path):
+    said = ctl_on_a_terminal(full_app, "export", "--all", "-o", str(tmp_path / "a.ndjson"))
+    assert re.search(r"\[#+\.*\] +\d+ %  \d+ of 3000 accounts, \d+/s, \d+:\d\d left", said), said
+    assert "exported 3000 accounts" in said
+
+
+def test_import_shows_how_far_it_is(ctl_on_a_terminal, app, tmp_path):
+    file = tmp_path / "a.ndjson"
+    file.write_text("".join(f'{{"account": "n{i:05}"}}\n' for i in range(20_000)))
+    said = ctl_on_a_terminal(app, "import", str(file))
+    assert re.search(r"\[#+\.*\] +\d+ %  \d+ lines, \d+/s, \d+:\d\d left", said), said
+    assert "20000 created" in said
+
+
+def test_export_that_is_not_there(ctl, full_app, tmp_path):
+    code, _, errors = ctl(full_app, "export", "--from-topic", "no-such", "-o", str(tmp_path / "a"))
+    assert code == 1 and "no export no-such" in errors and not list(tmp_path.iterdir())
+    for wrong in (["--all", "n0001"], ["--from-topic", "x", "n0001"], ["--from-topic", "x", "--all"]):
+        assert ctl(full_app, "export", *wrong)[0] == 2
+
+
+def test_export_of_some_of_an_app(ctl, app, tmp_path):
+    assert ctl(app, "create", "early", "boss0")[0] == 0
+    assert ctl(app, "create", "boss", "--type", "admin")[0] == 0
+    code, out, said = ctl(app, "--json", "get", "boss")
+    made = json.loads(out)["record"]["created_at"]
+
+    def chosen(*options):
+        code, out, said = ctl(app, "export", "--all", "--fields", "account", *options)
+        assert code == 0, said
+        return [json.loads(line)["account"] for line in out.splitlines()]
+
+    assert chosen("--type", "admin") == ["boss"]
+    assert chosen("--type", "general") == ["boss0", "early"]
+    assert chosen("--created-after", made) == ["boss"]
+    assert chosen("--created-before", made) == ["boss0", "early"]
+    assert chosen("--updated-after", "1h") == ["boss0", "early", "boss"]
+    assert ctl(app, "edit", "early", "--set", "level=1")[0] == 0
+    assert chosen("--updated-after", made, "--type", "general") == ["early"]
+    code, _, said = ctl(app, "export", "--all", "--created-after", "yesterday")
+    assert code == 1 and "created_after" in said
+    for arguments in (["early", "--type", "admin"], ["--from-topic", "e", "--updated-after", "1h"]):
+        assert ctl(app, "export", *arguments)[0] == 2

@@ -1,10 +1,17 @@
-"""Clients that people use, as they come: Spring's ReplyingKafkaTemplate and NestJS's ClientKafka."""
+"""Clients that people use, as they come: the programs of docs/clients, word for word.
+
+Each creates, edits, is refused and fetches the file of an export, and prints so; what it has fetched, and what it has
+left in Redis, is compared here.
+"""
 
 import fcntl
+import json
+import os
+import re
 import shutil
 import subprocess
+import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +20,12 @@ from world import World
 
 pytestmark = [pytest.mark.clients, pytest.mark.long]
 
-HERE = Path(__file__).resolve().parent
+EXAMPLES = ROOT / "docs" / "clients"
 OWN_REPLIES = "spring.replies"
+
+# With alice as many as a command may name; their records fill more than one chunk.
+OTHERS = [f"other-{number}" for number in range(99)]
+LARGE = {"custom": {chr(ord("a") + number): "x" * 500 for number in range(20)}}
 
 
 def run(*command, seconds=120, **how):
@@ -56,27 +67,63 @@ def clients_world(kafka, tmp_path_factory):
     made.close()
 
 
+class Show:
+    """What a client works on, and what has to come of it."""
+
+    def __init__(self, world, app, file):
+        self.world = world
+        self.app = app
+        self.file = file
+        self.arguments = [world.settings["kafka"]["brokers"], world.name, app, file]
+        record = world.post({"op": "create", "app": app, "accounts": OTHERS, "profile": LARGE})
+        world.poster.flush()
+        assert world.reply_to(record).body()["status"] == "ok"
+
+    def check(self, said):
+        lines = [line for line in said.splitlines() if re.match("created|edited|refused|exported", line)]
+        assert lines == [
+            "created alice, revision 1",
+            "edited alice, revision 2",
+            "refused, account_not_found",
+            "exported 100 accounts in 2 chunks",
+        ], said
+        records = {record["account"]: record for record in map(json.loads, self.file.read_text().splitlines())}
+        assert sorted(records) == sorted(["alice", *OTHERS])
+        assert (records["alice"]["revision"], records["alice"]["profile"]) == (2, {"level": 4})
+        assert all(records[name]["profile"] == LARGE for name in OTHERS)
+        assert self.world.redis.hget(f"acct:{{{self.app}}}:alice", "level") == "4"
+
+    def more(self):
+        """Accounts that the client made beyond those that all of them make."""
+        return self.world.redis.zcard(f"accounts:{{{self.app}}}") - len(OTHERS) - 1
+
+
+@pytest.fixture
+def show(clients_world, request, tmp_path):
+    return Show(clients_world, request.node.name.removeprefix("test_"), tmp_path / "accounts.ndjson")
+
+
 @pytest.fixture(scope="module")
 def spring():
     """The class path of the Spring client."""
     built = ROOT / "build" / "spring"
-    pom, source = HERE / "spring" / "pom.xml", HERE / "spring" / "SpringClient.java"
-    with making(built, pom, source) as needed:
+    pom, *sources = [EXAMPLES / "spring" / name for name in ("pom.xml", "SpringClient.java", "ExportReader.java")]
+    with making(built, pom, *sources) as needed:
         if needed:
             maven = ["mvn", "--quiet", "--batch-mode", "-f", pom, "dependency:copy-dependencies"]
             run(*maven, "-DincludeScope=runtime", f"-DoutputDirectory={built}/libs", seconds=300)
             compiler = ["java", "-cp", f"{built}/libs/*", "org.eclipse.jdt.internal.compiler.batch.Main"]
-            run(*compiler, "-17", "-nowarn", "-proc:none", "-d", built / "classes", source)
+            run(*compiler, "-17", "-nowarn", "-proc:none", "-d", built / "classes", *sources)
     return f"{built}/classes:{built}/libs/*"
 
 
 @pytest.fixture(scope="module")
-def nest():
+def nestjs():
     """The directory of the NestJS client and its packages."""
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("node or npm is not installed")
-    built = ROOT / "build" / "nest"
-    sources = [HERE / "nest" / name for name in ("package.json", "package-lock.json", "client.js")]
+    built = ROOT / "build" / "nestjs"
+    sources = [EXAMPLES / "nestjs" / name for name in ("package.json", "package-lock.json", "client.js")]
     with making(built, *sources) as needed:
         if needed:
             for source in sources[:2]:
@@ -85,21 +132,43 @@ def nest():
     return built
 
 
-def accounts_of(world, app):
-    return world.redis.zcard(f"accounts:{{{app}}}")
+@pytest.fixture(scope="module")
+def go():
+    """The program that go makes of the Go client."""
+    if not shutil.which("go"):
+        pytest.skip("go is not installed")
+    version = subprocess.run(["go", "version"], capture_output=True, text=True, check=True).stdout
+    # From 1.21 on go fetches the release that go.mod asks for.
+    if tuple(map(int, re.search(r"go(\d+)\.(\d+)", version).groups())) < (1, 21):
+        pytest.skip(f"the client needs go 1.21 or later, not {version.strip()}")
+    built = ROOT / "build" / "go"
+    sources = [EXAMPLES / "go" / name for name in ("go.mod", "go.sum", "client.go")]
+    with making(built, *sources) as needed:
+        if needed:
+            how = {**os.environ, "GOFLAGS": "-mod=readonly -buildvcs=false"}
+            run("go", "build", "-o", built / "client", ".", seconds=300, cwd=EXAMPLES / "go", env=how)
+    return built / "client"
 
 
-def test_spring(clients_world, spring):
-    topics = clients_world.settings["kafka"]
+def test_python(show):
+    show.check(run(sys.executable, EXAMPLES / "python" / "client.py", *show.arguments))
+    assert show.more() == 0
+
+
+def test_go(show, go):
+    show.check(run(go, *show.arguments))
+    assert show.more() == 0
+
+
+def test_spring(show, spring):
     quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
     java = ["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", quiet, "-cp", spring, "SpringClient"]
-    said = run(*java, topics["brokers"], topics["commands"], topics["replies"], OWN_REPLIES, "spring")
-    print(said)
-    assert said.count("ok ") == 6
-    assert accounts_of(clients_world, "spring") == 60
+    said = run(*java, *show.arguments, OWN_REPLIES)
+    show.check(said)
+    assert said.count("ok ") == 7, said
+    assert show.more() == 60
 
 
-def test_nest(clients_world, nest):
-    topics = clients_world.settings["kafka"]
-    run("node", nest / "client.js", topics["brokers"], topics["commands"], "nest")
-    assert accounts_of(clients_world, "nest") == 40
+def test_nestjs(show, nestjs):
+    show.check(run("node", nestjs / "client.js", *show.arguments))
+    assert show.more() == 40

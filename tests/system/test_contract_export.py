@@ -130,7 +130,6 @@ def test_msgpack_command_gets_a_msgpack_reply_and_a_json_manifest(shared, filled
     exports.check(shared, exchange)
 
 
-@pytest.mark.xfail(strict=True, reason="exports of a whole app are not there yet")
 @pytest.mark.parametrize("form", ["ndjson", "json", "csv", "msgpack"])
 def test_the_whole_app(shared, app, form):
     shared.send(*({"op": "create", "app": app, "account": f"n{i}", "profile": {"level": i}} for i in range(250)))

@@ -139,7 +139,7 @@ def test_unknown_fields(shared, app):
         "export": {"account": "a"},
     }
     own = {
-        "type": ["create", "edit"],
+        "type": ["create", "edit", "export"],
         "profile": ["create", "edit"],
         "if_revision": ["edit", "delete"],
         "on_exists": ["create"],
@@ -151,6 +151,9 @@ def test_unknown_fields(shared, app):
         "format": ["export"],
         "fields": ["export"],
         "compression": ["export"],
+        "created_after": ["export"],
+        "created_before": ["export"],
+        "updated_after": ["export"],
         "account": ["create", "edit", "delete", "get", "export"],
         "accounts": ["create", "edit", "delete", "get", "export"],
         "nonsense": [],
@@ -163,7 +166,7 @@ def test_unknown_fields(shared, app):
                 refused = shared.ask({"op": op, "app": app, **fields, name: "x"})
                 assert (refused.code, refused.field) == ("unknown_field", name), (op, name)
     entries = [("get", "type"), ("get", "profile"), ("delete", "type"), ("delete", "profile"), ("create", "if_revision")]
-    for op, name in entries + [("create", "nonsense"), ("edit", "id"), ("export", "profile")]:
+    for op, name in entries + [("create", "nonsense"), ("edit", "id"), ("export", "profile"), ("export", "type")]:
         rest = {"confirm": True} if op == "delete" else {"profile": {}} if op == "edit" else {}
         refused = shared.ask({"op": op, "app": app, "accounts": ["b", {"account": "a", name: {}}], **rest})
         assert (refused.code, refused.field) == ("unknown_field", f"accounts[1].{name}")

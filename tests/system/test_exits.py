@@ -327,7 +327,7 @@ def test_accountctl(served, app, tmp_path):
         ends(0, "export", "a", "b", "--format", form, "--compression", "gzip", "-o", tmp_path / form)
     ends(3, "export", "a", "nobody")
     ends(1, "export", "nobody", "-o", tmp_path / "none")
-    ends(1, "export", "a", "-o", "/nonexistent/file")
+    ends(1, "export", "a", "-o", tmp_path / "no-such-directory" / "file")
     ends(0, "delete", "a", "b", "--confirm")
     ends(1, "delete", "a")
 

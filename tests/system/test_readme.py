@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 from daemon import Daemon
 from servers import BUILD, ROOT, WITH_PARENT, Redis
@@ -115,3 +116,137 @@ def test_topics_and_settings(kafka, tmp_path):
         if daemon.running():
             daemon.kill()
         redis.close()
+
+
+# Blocks that no test runs as they stand, by their first line, and what they need. What `make check-boot` does with the
+# packages covers most of it; that their programs, options and targets exist is seen here.
+NEED = {
+    "python3 -m venv $tour/venv && $tour/venv/bin/pip install confluent-kafka": "the package registry",
+    "make deb": "a machine to install on",
+    "make": "a machine to install on",
+    "sudo editor /etc/accountd/accountd.conf": "a machine to install on",
+    "ACCOUNTD_KAFKA_BROKERS=kafka:9092 ACCOUNTD_APPS=shop,forum accountd -c /etc/accountd/accountd.conf": "a Kafka",
+    "sudo systemd-run --pipe -p DynamicUser=yes -p LoadCredential=redis-password:"
+    "/etc/credstore/accountd.redis-password \\": "a machine that systemd has booted",
+    "sudo systemctl daemon-reload": "a machine that systemd has booted",
+    "sudo apt install stunnel4": "a machine that systemd has booted",
+    "make bench                                                  # all of it, about 25 minutes": "a quiet machine",
+}
+
+
+# Blocks that have a name, and the test that runs them as they stand.
+RUN = {
+    "sh tour": "test_readme.py",
+    "sh topics": "test_readme.py",
+    "sh rights": "test_kafka_security.py",
+    "sh more-rights": "test_kafka_security.py",
+    "sh client-rights": "test_kafka_security.py",
+    "sh replay-rights": "test_kafka_security.py",
+    "sh import-rights": "test_kafka_security.py",
+    "sh redis-user": "test_redis_security.py",
+    "sh signing": "test_signed.py",
+    "sh import": "test_import.py",
+    "sh resume": "test_import.py",
+    "sh export-all": "test_import.py",
+    "sh status": "test_status.py",
+    "sh status-script": "test_status.py",
+    "sh bench": "test_bench.py",
+}
+
+
+def shell_blocks():
+    for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]:
+        text = document.read_text()
+        for info, block in re.findall(r"^```(sh[^\n]*)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+            yield document.relative_to(ROOT), info, block
+
+
+def test_each_shell_block_is_run_or_says_what_it_needs():
+    seen = set()
+    for document, info, block in shell_blocks():
+        first = block.splitlines()[0]
+        if info in RUN:
+            assert info.removeprefix("sh ") in (ROOT / "tests" / "system" / RUN[info]).read_text()
+            continue
+        assert info == "sh" and first in NEED, f"{document}: no test runs the block that begins with {first!r}"
+        seen.add(first)
+    assert seen == set(NEED), "what is listed is not there any more"
+
+
+def test_what_shell_blocks_name_exists():
+    usage = subprocess.run([BUILD / "accountd", "--help"], capture_output=True, text=True, check=True).stdout
+    makefiles = [ROOT / "Makefile", *ROOT.glob("*/rules.mk"), *ROOT.glob("tests/*/rules.mk")]
+    targets = set(re.findall(r"^([a-z][a-z -]*):", "\n".join(map(Path.read_text, makefiles)), re.MULTILINE))
+    targets = {name for names in targets for name in names.split()}
+    for document, _, block in shell_blocks():
+        for line in block.replace("\\\n", " ").splitlines():
+            for options in re.findall(r"\baccountd ((?:--?[a-z-]+ )+)", line):
+                assert all(option in usage for option in options.split()), f"{document}: {line}"
+            for words in re.findall(r"^(?:sudo )?make ([a-z-]+)$", line):
+                assert words in targets, f"{document}: {line}"
+
+
+# ---- What no fence shows
+
+
+def documents():
+    """Each with its text outside of fenced blocks."""
+    for document in [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]:
+        yield document, re.sub(r"^```.*?^```$", "", document.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def test_no_command_stands_outside_of_a_fence_at_the_margin():
+    """An indented block, or one of another name, would be run by nobody."""
+    for document, text in documents():
+        stray = re.findall(r"\n\n(?: {4}|\t| *(?:```|~~~)).*", text)
+        assert not stray, f"{document.relative_to(ROOT)}: {stray}"
+        names = set(re.findall(r"^```([a-z]+)", document.read_text(), re.MULTILINE))
+        known = {"sh", "python", "java", "js", "json", "yaml", "ini", "libconfig"}
+        assert names <= known, f"{document.relative_to(ROOT)}: {names - known}"
+
+
+def anchors(document):
+    """The names that headings have on the pages of a repository."""
+    headings = re.findall(r"^#+ (.*)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_somewhere():
+    seen = 0
+    for document, text in documents():
+        for link in re.findall(r"\]\((?!https?:)([^)]+)\)", text):
+            name, _, anchor = link.partition("#")
+            target = document.parent / name if name else document
+            assert target.exists(), f"{document.relative_to(ROOT)}: {link}"
+            assert not anchor or anchor in anchors(target), f"{document.relative_to(ROOT)}: {link}"
+            seen += 1
+    assert seen > 50
+
+
+def help_of(*command):
+    return subprocess.run([BUILD / command[0], *command[1:]], capture_output=True, text=True, check=True).stdout
+
+
+def test_commands_in_sentences_exist():
+    """`accountctl … COMMAND --option` and `accountd --option` within the text, and accountctl's in blocks."""
+    common, daemon = help_of("accountctl", "--help"), help_of("accountd", "--help")
+    commands = set(re.findall(r"^  ([a-z]+) ", common, re.MULTILINE))
+    seen = 0
+    for document, text in documents():
+        blocks = [line for path, _, block in shell_blocks() if path == document.relative_to(ROOT) for line in block.splitlines()]
+        for said in re.findall(r"`((?:accountctl|accountd) [^`]*)`", text) + blocks:
+            program, *words = re.split(r"\s+", re.sub(r" (?:\||>|#).*", "", said.strip())) or [""]
+            options = [word for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word)]
+            if program == "accountctl":
+                named = [word for word in words if word in commands]
+                own = help_of("accountctl", "help", named[0]) if named and named[0] != "help" else ""
+                assert named or options, f"{document.relative_to(ROOT)}: {said}: no such command"
+                usage = common + own
+            elif program == "accountd":
+                usage = daemon
+            else:
+                continue
+            for option in options:
+                assert re.search(rf"(?<![\w-]){option}(?![\w-])", usage), f"{document.relative_to(ROOT)}: {said}: {option}"
+            seen += 1
+    assert seen > 30

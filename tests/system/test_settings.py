@@ -281,6 +281,19 @@ def test_reload_before_the_topics_are_there(world, kafka):
     daemon.stop()
 
 
+@pytest.mark.parametrize("exports", ["exports", "later"])
+def test_systemd_hears_what_it_does(world, heard, exports):
+    """What it waits for or serves, and that it stops: also where it was waiting for a topic."""
+    here = world(start=False)
+    daemon = here.daemon(start=False, kafka={"exports": f"{here.name}.{exports}"}).start(ready=exports == "exports")
+    doing = f"topic {here.name}.later does not exist" if exports == "later" else "partitions, lag 0"
+    wait_for(heard, lambda: any("STATUS=" in text and doing in text for text in heard()))
+    assert heard().count("READY=1") == 1
+    assert not any("STOPPING=1" in text for text in heard())
+    daemon.stop()
+    assert sum(text.startswith("STOPPING=1\nSTATUS=stopping") for text in heard()) == 1, heard()
+
+
 def test_reloads_under_load(world, seed):
     """As fast as they can be sent. Batches of all sizes come and go; every command is answered once."""
     load = Load(seed, partitions=4)

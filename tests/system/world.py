@@ -10,6 +10,10 @@ from oracle.routing import Topics
 from servers import Redis, wait_for
 
 
+# Keys of the changelog that stand for an open export of a whole app.
+EXPORT_KEY = b"accountd:export/"
+
+
 class Exchange:
     """A command that was posted, what the model expects, and what came."""
 
@@ -46,7 +50,7 @@ class World:
             counts[topic] = count
         self.settings = self._settings(names, settings or {})
         self.topics = Topics(**names, allowed=self.settings["kafka"]["reply_topics"], partitions=counts)
-        limits = self.settings.get("limits", {})
+        limits = {name: value for name, value in self.settings.get("limits", {}).items() if name != "chunk_bytes"}
         self.model = Model(self.topics, self.settings.get("apps", []), **limits)
         self.redis_server = Redis(directory / "redis")
         self.redis = self.redis_server.client
@@ -59,6 +63,7 @@ class World:
         self.changelog = Tap(kafka.address, names["changelog"])
         self.dead_letters = Tap(kafka.address, names["dead_letters"])
         self.exports = Tap(kafka.address, names["exports"])
+        self.listening = True
         self.posted = []
         self.changes = []  # what the model expects on the changelog: (partition, key, value)
         if start:
@@ -155,15 +160,25 @@ class World:
     def check_changelog(self):
         """Exactly the expected changes, each in its command's partition and in order."""
         self.changelog.drain()
+        self.check_no_open_exports()
         for partition in range(self.partitions):
             wanted = [(key, value) for where, key, value in self.changes if where == partition]
             came = [
                 (message.key.decode(), json.loads(message.value))
                 for message in self.changelog.since()
-                if message.partition == partition
+                if message.partition == partition and not message.key.startswith(EXPORT_KEY)
             ]
             found = differences(wanted, came, f"changelog {partition}")
             assert not found, "\n".join(found[:20])
+
+    def check_no_open_exports(self):
+        """The last record of each export of a whole app says that it has ended, in the changelog and in Redis."""
+        last = {}
+        for message in self.changelog.since():
+            if message.key.startswith(EXPORT_KEY):
+                last[message.partition, message.key] = message.value
+        assert not any(last.values()), f"open exports: {[key for key, value in last.items() if value]}"
+        assert self.redis.keys("*accountd:exports:*") == []
 
     def check_exactly_once(self):
         """One reply for each message that was posted, and none for anything else."""
@@ -189,10 +204,15 @@ class World:
         for daemon in self.daemons:
             if daemon.process:
                 daemon.kill()
-        replies = [tap for tap, _ in self.reply_taps]
-        for tap in (*replies, self.changelog, self.dead_letters, self.exports):
-            tap.close()
+        self.stop_listening()
         self.redis_server.close()
+
+    def stop_listening(self):
+        """What comes on the topics is no longer kept: of millions of accounts it would be gigabytes."""
+        replies = [tap for tap, _ in self.reply_taps]
+        for tap in (*replies, self.changelog, self.dead_letters, self.exports) if self.listening else ():
+            tap.close()
+        self.listening = False
 
 
 def header_differences(expected, actual):

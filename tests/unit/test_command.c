@@ -248,7 +248,7 @@ static const struct row options[] = {
     {L "'after':7}", ACD_INVALID_FIELD, "after", NULL},
     {L "'after':'MTpi'}", ACD_OK, "", NULL},
     {X "'account':'a'}", ACD_OK, "", NULL},
-    {X "'all':true}", ACD_INVALID_FIELD, "all", "up to 100"},
+    {X "'all':true}", ACD_OK, "", NULL},
     {X "'all':false}", ACD_MISSING_FIELD, "account", NULL},
     {X "'all':false,'account':'a'}", ACD_OK, "", NULL},
     {X "'all':true,'account':'a'}", ACD_INVALID_FIELD, "all", NULL},

@@ -1,5 +1,5 @@
 /* Putting the chunks of an export together: what is taken, what is left out, what is refused. */
-#include "../../src/ctl/chunks.h"
+#include "../../src/ctl/export/chunks.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -59,7 +59,9 @@ static enum acd_ctl_chunk_is feed(struct acd_ctl_chunks *chunks, const char *lin
         .value = acd_slice_str(value),
     };
     is = acd_ctl_chunks_add(chunks, &chunk);
-    if (is == ACD_CTL_CHUNK_NEXT)
+    if (is == ACD_CTL_CHUNK_FIRST)
+        file[0] = '\0';
+    if (is == ACD_CTL_CHUNK_FIRST || is == ACD_CTL_CHUNK_NEXT)
         (void)strcat(file, value);
     return is;
 }
@@ -117,6 +119,50 @@ static void test_scripts(void **state)
     json_decref(manifest);
 }
 
+/* The manifest, of attempt 2, comes after the first lines. */
+static void test_following(void **state)
+{
+    const struct {
+        const char *name;
+        const char *const *before;
+        const char *const *after;
+        const char *outcome;
+    } table[] = {
+        {"all before", CHUNKS("id t:0:5 2 1 one", "id t:0:5 2 2 two"), CHUNKS(NULL), "onetwo"},
+        {"some before", CHUNKS("id t:0:5 2 1 one"), CHUNKS("id t:0:5 2 2 two"), "onetwo"},
+        {"none before", CHUNKS(NULL), CHUNKS("id t:0:5 2 1 one", "id t:0:5 2 2 two"), "onetwo"},
+        {"begun anew", CHUNKS("id t:0:5 1 1 old", "id t:0:5 2 1 one", "id t:0:5 1 2 old"),
+         CHUNKS("id t:0:5 2 2 two"), "onetwo"},
+        {"begun anew late", CHUNKS("id t:0:5 1 1 old", "id t:0:5 1 2 old", "id t:0:5 1 3 old"),
+         CHUNKS("id t:0:5 2 1 one", "id t:0:5 2 2 two"), "onetwo"},
+        {"of another command", CHUNKS("id t:0:4 3 1 bad"), CHUNKS("id t:0:5 2 1 one", "id t:0:5 2 2 two"),
+         "onetwo"},
+        {"without its beginning", CHUNKS("id t:0:5 2 2 two"), CHUNKS(NULL), "incomplete"},
+    };
+    json_t *manifest = manifest_of("onetwo", 6);
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct acd_ctl_chunks chunks;
+        char file[64] = "";
+
+        assert_int_equal(acd_ctl_chunks_follow(&chunks, acd_slice_str("id"), acd_slice_str("t:0:5")), 0);
+        for (const char *const *line = table[i].before; *line; line++)
+            assert_int_not_equal(feed(&chunks, *line, file), ACD_CTL_CHUNK_BAD);
+        assert_false(acd_ctl_chunks_complete(&chunks));
+        assert_int_equal(acd_ctl_chunks_expect(&chunks, manifest), 0);
+        for (const char *const *line = table[i].after; *line; line++)
+            assert_int_not_equal(feed(&chunks, *line, file), ACD_CTL_CHUNK_BAD);
+        if (!acd_ctl_chunks_complete(&chunks))
+            assert_string_equal(table[i].outcome, "incomplete");
+        else
+            assert_int_equal(acd_ctl_chunks_finish(&chunks), 0);
+        if (strcmp(table[i].outcome, "incomplete") != 0 && strcmp(file, table[i].outcome) != 0)
+            fail_msg("%s: %s", table[i].name, file);
+        acd_ctl_chunks_free(&chunks);
+    }
+    json_decref(manifest);
+}
+
 static void test_manifests(void **state)
 {
     static const char *const needed[] = {"export_id", "source", "attempt", "chunks", "bytes", "sha256"};
@@ -139,6 +185,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scripts),
+        cmocka_unit_test(test_following),
         cmocka_unit_test(test_manifests),
     };
 

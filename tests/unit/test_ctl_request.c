@@ -147,10 +147,38 @@ static void test_accounts_max(void **state)
     assert_null(command_of(line));
 }
 
+static void test_secrets_of_the_command_line(void **state)
+{
+    static const struct {
+        const char *line;
+        enum acd_ctl_exit result;
+    } table[] = {
+        {"accountctl get a -X sasl.password=hush", ACD_CTL_USAGE},
+        {"accountctl get a -Xsasl.password=", ACD_CTL_USAGE},
+        {"accountctl get a --property=ssl.key.password=hush", ACD_CTL_USAGE},
+        {"accountctl get a -X sasl.oauthbearer.client.secret=hush", ACD_CTL_USAGE},
+        {"accountctl get a -X sasl.password_file=/etc/password", ACD_CTL_OK},
+        {"accountctl get a -X security.protocol=ssl -X linger.ms=0", ACD_CTL_OK},
+    };
+
+    for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+        char *words[WORDS_MAX];
+        char *copy = strdup(table[i].line);
+        struct acd_ctl_args args;
+
+        assert_non_null(copy);
+        print_message("%s\n", copy);
+        assert_int_equal(acd_ctl_args_read(&args, split(copy, words), words), table[i].result);
+        acd_ctl_args_free(&args);
+        free(copy);
+    }
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_commands),
+        cmocka_unit_test(test_secrets_of_the_command_line),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_accounts_max),
     };

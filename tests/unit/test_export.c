@@ -293,8 +293,9 @@ static void test_chunks(void **state)
             command.compression = method;
             file = acd_export_encode(&arena, &command, answer.outcomes, answer.outcome_count);
             assert_true(file.len > ACD_CHUNK_MAX);
-            assert_int_equal(
-                acd_export_build(&arena, &command, &answer, acd_slice_str("e-1"), &origin, &export), 0);
+            assert_int_equal(acd_export_build(&arena, &command, &answer, acd_slice_str("e-1"), &origin,
+                                              ACD_CHUNK_MAX, &export),
+                             0);
             if (method == ACD_PLAIN)
                 assert_int_equal(export.chunk_count, 2);
             check_chunks(&export, file);
@@ -310,7 +311,9 @@ static void test_manifest(void **state)
     struct acd_command command = export_of(ACD_CSV, NULL);
     struct acd_export export;
 
-    assert_int_equal(acd_export_build(&arena, &command, &answer, acd_slice_str("e-1"), &origin, &export), 0);
+    assert_int_equal(
+        acd_export_build(&arena, &command, &answer, acd_slice_str("e-1"), &origin, ACD_CHUNK_MAX, &export),
+        0);
     assert_int_equal(export.chunk_count, 1);
     assert_true(acd_slice_is(export.manifest.export_id, "e-1"));
     assert_true(acd_slice_is(export.manifest.source, "account.commands:3:42"));
@@ -330,21 +333,9 @@ static void test_content_types(void **state)
                                         [ACD_JSON] = "application/json",
                                         [ACD_CSV] = "text/csv",
                                         [ACD_MSGPACK] = "application/msgpack"};
-    static const char *const encodings[] = {[ACD_PLAIN] = "", [ACD_GZIP] = "gzip", [ACD_ZSTD] = "zstd"};
-    struct acd_answer answer = {.outcomes = named, .outcome_count = NAMED_COUNT, .ok_count = 2};
 
-    for (enum acd_format format = ACD_NDJSON; format <= ACD_MSGPACK; format++) {
-        for (enum acd_compression method = ACD_PLAIN; method <= ACD_ZSTD; method++) {
-            struct acd_command command = export_of(format, NULL);
-            struct acd_export export;
-
-            command.compression = method;
-            assert_int_equal(
-                acd_export_build(&arena, &command, &answer, acd_slice_str("e-1"), &origin, &export), 0);
-            assert_string_equal(export.content_type, types[format]);
-            assert_string_equal(export.content_encoding ? export.content_encoding : "", encodings[method]);
-        }
-    }
+    for (enum acd_format format = ACD_NDJSON; format <= ACD_MSGPACK; format++)
+        assert_string_equal(acd_export_content_type(format), types[format]);
 }
 
 /* A command that is answered again after a crash must make the same file. */
@@ -357,9 +348,11 @@ static void test_same_bytes_again(void **state)
         struct acd_export first, second;
 
         command.compression = method;
-        assert_int_equal(acd_export_build(&arena, &command, &answer, acd_slice_str("e-1"), &origin, &first),
-                         0);
-        assert_int_equal(acd_export_build(&arena, &command, &answer, acd_slice_str("e-1"), &origin, &second),
+        assert_int_equal(
+            acd_export_build(&arena, &command, &answer, acd_slice_str("e-1"), &origin, ACD_CHUNK_MAX, &first),
+            0);
+        assert_int_equal(acd_export_build(&arena, &command, &answer, acd_slice_str("e-1"), &origin,
+                                          ACD_CHUNK_MAX, &second),
                          0);
         assert_true(acd_slice_equal(first.chunks[0].value, second.chunks[0].value));
     }

@@ -17,6 +17,15 @@
 #include "accountd/service.h"
 
 static bool is_ready;
+static bool is_live = true;
+
+static bool live(void *context, char *reasons, int size)
+{
+    assert_string_equal(context, "context");
+    if (!is_live)
+        snprintf(reasons, (size_t)size, "[\"worker 1 is stuck\"]");
+    return is_live;
+}
 
 static bool ready(void *context, char *reasons, int size)
 {
@@ -25,6 +34,8 @@ static bool ready(void *context, char *reasons, int size)
         snprintf(reasons, (size_t)size, "[\"no connection to Redis\"]");
     return is_ready;
 }
+
+static const struct acd_probes probes = {live, ready, "context"};
 
 /* A port that was free a moment ago. */
 static int free_port(void)
@@ -60,15 +71,21 @@ static const char *ask(int port, const char *request)
     return text;
 }
 
-static void assert_answer(int port, const char *request, const char *status, const char *body)
+static const char *body(const char *answer)
+{
+    const char *end = strstr(answer, "\r\n\r\n");
+
+    assert_non_null(end);
+    return end + 4;
+}
+
+static void assert_answer(int port, const char *request, const char *status, const char *wanted)
 {
     const char *text = ask(port, request);
-    const char *end = strstr(text, "\r\n\r\n");
 
     assert_memory_equal(text, "HTTP/1.1 ", 9);
     assert_memory_equal(text + 9, status, 3);
-    assert_non_null(end);
-    assert_string_equal(end + 4, body);
+    assert_string_equal(body(text), wanted);
 }
 
 static struct acd_http *start(int *port)
@@ -78,7 +95,7 @@ static struct acd_http *start(int *port)
 
     *port = free_port();
     snprintf(listen, sizeof(listen), "127.0.0.1:%d", *port);
-    http = acd_http_start(listen, ready, "context");
+    http = acd_http_start(listen, &probes);
     assert_non_null(http);
     return http;
 }
@@ -87,9 +104,13 @@ static void test_pages(void **state)
 {
     int port;
     struct acd_http *http = start(&port);
+    const char *version = "{\"version\":\"" ACD_VERSION "\",\"librdkafka\":\"";
 
-    assert_answer(port, "GET /livez", "200", "ok\n");
-    assert_answer(port, "GET /version", "200", "{\"version\":\"" ACD_VERSION "\"}\n");
+    assert_answer(port, "GET /livez", "200", "{\"live\":true}\n");
+    is_live = false;
+    assert_answer(port, "GET /livez", "503", "{\"live\":false,\"reasons\":[\"worker 1 is stuck\"]}\n");
+    is_live = true;
+    assert_memory_equal(body(ask(port, "GET /version")), version, strlen(version));
     is_ready = false;
     assert_answer(port, "GET /readyz", "503", "{\"ready\":false,\"reasons\":[\"no connection to Redis\"]}\n");
     is_ready = true;
@@ -114,13 +135,22 @@ static void test_metrics(void **state)
 {
     int port;
     struct acd_http *http = start(&port);
+    struct acd_tally tally = {0};
     const char *page;
 
     acd_metric_add(ACD_METRIC_BATCHES, 3);
     acd_metric_add(ACD_METRIC_ASSIGNED_PARTITIONS, 4);
     acd_metric_add(ACD_METRIC_ASSIGNED_PARTITIONS, -1);
-    acd_metric_command(ACD_CREATE, ACD_OK);
-    acd_metric_command(ACD_OP_NONE, ACD_MALFORMED);
+    acd_tally_command(&tally, ACD_CREATE, ACD_OK, 7);
+    acd_tally_command(&tally, ACD_OP_NONE, ACD_MALFORMED, -5);
+    acd_tally_add(&tally);
+    acd_metric_observe(ACD_METRIC_STAGE_LOAD, 3000, 2);
+    acd_metric_observe(ACD_METRIC_STAGE_LOAD, 99000000, 1);
+    acd_metric_partition_lag(2, 0);
+    acd_metric_partition_lag(11, 5);
+    acd_metric_partition_lag(12, 5);
+    acd_metric_partition_lag(12, -1);
+    acd_metric_partition_lag(100000, 5);
     assert_int_equal(acd_metric_get(ACD_METRIC_BATCHES), 3);
     page = ask(port, "GET /metrics");
     assert_non_null(strstr(page, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
@@ -134,6 +164,20 @@ static void test_metrics(void **state)
     assert_non_null(strstr(page, "\naccountd_build_info{version=\"" ACD_VERSION "\",librdkafka=\""));
     assert_non_null(strstr(page, "\nprocess_resident_memory_bytes "));
     assert_non_null(strstr(page, "\nprocess_open_fds "));
+    assert_true(has_line(page, "accountd_command_age_seconds_bucket{le=\"0.005\"} 1"));
+    assert_true(has_line(page, "accountd_command_age_seconds_bucket{le=\"0.01\"} 2"));
+    assert_true(has_line(page, "accountd_command_age_seconds_sum 0.007"));
+    assert_true(has_line(page, "accountd_command_age_seconds_count 2"));
+    assert_true(has_line(page, "accountd_batch_stage_seconds_bucket{stage=\"load\",le=\"0.0025\"} 0"));
+    assert_true(has_line(page, "accountd_batch_stage_seconds_bucket{stage=\"load\",le=\"0.005\"} 2"));
+    assert_true(has_line(page, "accountd_batch_stage_seconds_bucket{stage=\"load\",le=\"30\"} 2"));
+    assert_true(has_line(page, "accountd_batch_stage_seconds_bucket{stage=\"load\",le=\"+Inf\"} 3"));
+    assert_true(has_line(page, "accountd_batch_stage_seconds_sum{stage=\"load\"} 99.006"));
+    assert_true(has_line(page, "accountd_batch_stage_seconds_count{stage=\"publish\"} 0"));
+    assert_true(has_line(page, "accountd_commit_conflicts_total{reason=\"fenced\"} 0"));
+    assert_true(has_line(page, "accountd_partition_lag{partition=\"2\"} 0"));
+    assert_true(has_line(page, "accountd_partition_lag{partition=\"11\"} 5"));
+    assert_null(strstr(page, "partition=\"12\""));
     acd_http_stop(http);
 }
 
@@ -146,13 +190,13 @@ static void test_port_taken(void **state)
     char listen[32];
 
     snprintf(listen, sizeof(listen), "127.0.0.1:%d", port);
-    assert_null(acd_http_start(listen, ready, "context"));
-    assert_answer(port, "GET /livez", "200", "ok\n");
+    assert_null(acd_http_start(listen, &probes));
+    assert_answer(port, "GET /livez", "200", "{\"live\":true}\n");
     acd_http_stop(http);
-    http = acd_http_start(listen, ready, "context");
+    http = acd_http_start(listen, &probes);
     assert_non_null(http);
     acd_http_stop(http);
-    assert_null(acd_http_start("nonsense", ready, "context"));
+    assert_null(acd_http_start("nonsense", &probes));
 }
 
 static void test_ipv6(void **state)
@@ -166,7 +210,7 @@ static void test_ipv6(void **state)
         close(fd);
     if (!has_ipv6)
         skip();
-    http = acd_http_start("[::1]:0", ready, "context");
+    http = acd_http_start("[::1]:0", &probes);
     assert_non_null(http);
     acd_http_stop(http);
 }

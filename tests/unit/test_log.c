@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "accountd/log.h"
+#include "accountd/metrics.h"
 #include "accountd/service.h"
 
 /* stderr goes into this pipe while a test logs. */
@@ -123,6 +124,88 @@ static void test_long(void **state)
     assert_ptr_equal(strchr(line, '\n'), line + len - 1);
 }
 
+/* Whatever is in a field's text, it ends neither the field nor the line. */
+static void test_fields(void **state)
+{
+    static char long_text[5000];
+    struct acd_log_field fields[] = {
+        acd_log_number("partition", 3),
+        acd_log_text("id", acd_slice_str("a b")),
+        acd_log_text("app", acd_slice_str("x\" level=\"error\nnext \\")),
+        acd_log_text("account", acd_slice(NULL, 0)),
+        acd_log_text("traceparent", acd_slice_str("\xff\xc2\x85z")),
+    };
+    struct acd_log_field many[20];
+    const char *line;
+
+    acd_log_setup(ACD_LOG_INFO, ACD_LOG_TEXT);
+    capture();
+    acd_log_fields(ACD_LOG_INFO, fields, 5, "m");
+    assert_line(captured(), "info m partition=3 id=\"a b\" app=\"x\\x22 level=\\x22error\\nnext \\\" "
+                            "traceparent=\"\\xff\\xc2\\x85z\"\n");
+    acd_log_setup(ACD_LOG_INFO, ACD_LOG_JSON);
+    capture();
+    acd_log_fields(ACD_LOG_INFO, fields, 5, "m");
+    assert_string_equal(
+        captured() + 31,
+        "\",\"level\":\"info\",\"message\":\"m\",\"partition\":3,\"id\":\"a b\","
+        "\"app\":\"x\\\" level=\\\"error\\nnext \\\\\",\"traceparent\":\"\\\\xff\\u0085z\"}\n");
+
+    memset(long_text, 0x01, sizeof(long_text) - 1);
+    for (size_t i = 0; i < 20; i++)
+        many[i] = acd_log_text("name", acd_slice_str(long_text));
+    capture();
+    acd_log_fields(ACD_LOG_INFO, many, 20, "%s", long_text);
+    line = captured();
+    assert_true(strlen(line) <= 4096);
+    assert_string_equal(line + strlen(line) - 9, "\\u0001\"}\n");
+    assert_ptr_equal(strchr(line, '\n'), line + strlen(line) - 1);
+}
+
+static uint32_t count_lines(const char *text)
+{
+    uint32_t count = 0;
+
+    for (; (text = strchr(text, '\n')); text++)
+        count++;
+    return count;
+}
+
+/* Fifty of a kind; the others are told of, in a line that a text from outside cannot forge either. */
+static void test_limit(void **state)
+{
+    static const char kind[] = "noise %d\n";
+    int64_t suppressed = acd_metric_get(ACD_METRIC_LOG_SUPPRESSED);
+    int64_t infos = acd_metric_get(ACD_METRIC_LOG_INFOS);
+    const char *line;
+
+    acd_log_setup(ACD_LOG_DEBUG, ACD_LOG_TEXT);
+    capture();
+    for (int i = 0; i < 60; i++)
+        acd_log(ACD_LOG_INFO, kind, i);
+    assert_int_equal(count_lines(captured()), 50);
+    assert_int_equal(acd_metric_get(ACD_METRIC_LOG_SUPPRESSED) - suppressed, 10);
+    assert_int_equal(acd_metric_get(ACD_METRIC_LOG_INFOS) - infos, 60);
+
+    capture();
+    acd_log(ACD_LOG_INFO, "another kind");
+    acd_log_tell_suppressed(false);
+    assert_line(captured(), "info another kind\n"); /* it is not time yet */
+    capture();
+    acd_log_tell_suppressed(true);
+    assert_line(captured(), "info 10 messages suppressed, the last of them: noise 59\\n suppressed=10\n");
+    capture();
+    acd_log_tell_suppressed(true);
+    acd_log(ACD_LOG_INFO, "end");
+    assert_line(captured(), "info end\n");
+
+    capture();
+    for (int i = 0; i < 60; i++)
+        acd_log(ACD_LOG_DEBUG, "debug lines are not limited");
+    line = captured();
+    assert_int_equal(count_lines(line), 60);
+}
+
 static void test_journal(void **state)
 {
     struct stat status;
@@ -170,8 +253,9 @@ static void test_notify(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_text), cmocka_unit_test(test_json),    cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_long), cmocka_unit_test(test_journal), cmocka_unit_test(test_notify),
+        cmocka_unit_test(test_text),   cmocka_unit_test(test_json),    cmocka_unit_test(test_levels),
+        cmocka_unit_test(test_long),   cmocka_unit_test(test_journal), cmocka_unit_test(test_notify),
+        cmocka_unit_test(test_fields), cmocka_unit_test(test_limit),
     };
 
     unsetenv("JOURNAL_STREAM");

@@ -120,7 +120,8 @@ static void test_token_text(void **unused)
         "accountd1 a ",
         "accountd1 a x",
 
-        "accountd1 a 7 8",
+        "accountd1 a 7 x",
+        "accountd1 a 7 8 9",
         "accountd1  7",
         "accountd2 a 7",
         "accountd1 abcdefghabcdefghi 7",
@@ -135,6 +136,12 @@ static void test_token_text(void **unused)
     assert_true(acd_token_parse(text, &again));
     assert_string_equal(again.nonce, "a1");
     assert_int_equal(again.changelog_end, 7);
+    assert_int_equal(again.floor_ms, 0);
+    assert_true(acd_slice_is(text, "accountd1 a1 7"));
+    token.floor_ms = 8;
+    assert_true(acd_token_parse(acd_token_format(&arena, &token), &again));
+    assert_int_equal(again.changelog_end, 7);
+    assert_int_equal(again.floor_ms, 8);
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
         if (acd_token_parse(acd_slice_str(broken[i]), &again))
             fail_msg("'%s' was taken for a token", broken[i]);

@@ -47,6 +47,8 @@ static void test_functions(void **state)
 static void test_commands(void **state)
 {
     assert_int_equal(check_words(STORE "load.c", "acd_args_str(&deleted, \"", '"'), 1);
+    assert_int_equal(check_words(STORE "load.c", "send_one(store, arena, \"", '"'), 2);
+    assert_int_equal(check_words(STORE "pages.c", "acd_args_str(&args, \"", '"'), 1);
     assert_int_equal(check_words(STORE "commit.c", "acd_args_str(&args, \"", '"'), 1);
 }
 

@@ -91,9 +91,13 @@ static void test_a_thread_that_hangs(void **state)
     assert_non_null(watch);
     await("WATCHDOG=1");
 
+    assert_int_equal(acd_pulse_late_ms(&pulses[1]), 0);
+    assert_int_equal(acd_pulse_late_ms(&pulses[2]), 0); /* at rest */
     acd_pulse_beat(&pulses[1], -1);
     acd_clock_sleep_ms(LOOKED_MS);
     assert_silence();
+    assert_true(acd_pulse_late_ms(&pulses[1]) >= LOOKED_MS);
+    assert_int_equal(acd_metric_get(ACD_METRIC_STUCK_THREADS), 1);
     acd_pulse_beat(&pulses[1], 60000);
     await("WATCHDOG=1");
 
@@ -102,6 +106,7 @@ static void test_a_thread_that_hangs(void **state)
     assert_silence();
     acd_pulse_rest(&pulses[0]);
     await("WATCHDOG=1");
+    assert_int_equal(acd_metric_get(ACD_METRIC_STUCK_THREADS), 0);
     acd_watch_end(watch);
 }
 
@@ -145,6 +150,7 @@ static void test_the_watchdog_of_another_process(void **state)
 static void test_the_status(void **state)
 {
     struct status status = {0};
+    struct acd_tally tally = {0};
     int thousands;
     int rest;
 
@@ -155,7 +161,8 @@ static void test_the_status(void **state)
 
     /* The rate is that since the last line, and a line comes once a second. */
     for (int i = 0; i < 5000; i++)
-        acd_metric_command(ACD_GET, ACD_OK);
+        acd_tally_command(&tally, ACD_GET, ACD_OK, 0);
+    acd_tally_add(&tally);
     status_tell(&status, NULL);
     assert_string_equal(told(1), "");
     status.told_at_ms -= 1000;

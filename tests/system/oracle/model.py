@@ -273,6 +273,14 @@ class Model:
             reply.update(status="partial" if missing else "ok", export=self.manifest(command, record, reply["id"]))
             reply["export"].update(accounts=len(found), not_found=missing)
             records = [app.accounts[name].record(command.app, name) for name in found]
+            if command.whole_app:
+                # Accounts that were created too early or too late are not even read.
+                within = [record for record in records if command.within(record)]
+                chosen = [record for record in within if command.chooses(record)]
+                reply["export"].update(
+                    accounts=len(chosen), read=len(within), gone=0, left_out=len(within) - len(chosen)
+                )
+                records = chosen
             expected.file = File(records, command.format, command.compression, command.columns)
         if command.many:
             # Whether an export of several also brings the counts of section 3 is left open.

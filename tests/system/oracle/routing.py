@@ -3,11 +3,20 @@
 import re
 from dataclasses import dataclass, field
 
+from oracle.accounts import as_time, clamped
 from oracle.match import Any, Optional
 from oracle.rules import AFTER_ALL_ROWS, Fault
 
 RETURNED = ("kafka_correlationId", "correlation_id", "traceparent", "tracestate")
 RETURNED_MAX = 1024
+
+# Attributes of a CloudEvent, and their names in a reply.
+ATTRIBUTES = {
+    "ce_id": "ce_causationid",
+    "ce_correlationid": "ce_correlationid",
+    "ce_traceparent": "ce_traceparent",
+    "ce_tracestate": "ce_tracestate",
+}
 
 
 @dataclass
@@ -55,6 +64,7 @@ def route(record, topics):
             faults.append(Fault("invalid_field", name, (AFTER_ALL_ROWS + 2, position)))
         elif present:
             headers.append((name, value))
+    headers += event(record, topics, faults)
     if record.key is not None and len(record.key) > RETURNED_MAX:
         faults.append(Fault("invalid_field", ("key", None), (AFTER_ALL_ROWS + 1,)))
 
@@ -68,6 +78,26 @@ def route(record, topics):
     if partition is None:
         partition = record.partition % topics.partitions[topic]
     return Route(topic, partition, headers, faults)
+
+
+def event(record, topics, faults):
+    """What makes the reply to a CloudEvent one, too."""
+    if last(record.headers, "ce_specversion")[1] != b"1.0":
+        return []
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_type", b"accountd.reply"),
+        ("ce_source", f"/accountd/{topics.commands}".encode()),
+        ("ce_id", f"{record.topic}:{record.partition}:{record.offset}".encode()),
+        ("ce_time", as_time(clamped(record.timestamp)).encode()),
+    ]
+    for position, (name, back) in enumerate(ATTRIBUTES.items()):
+        value = last(record.headers, name)[1]
+        if value and len(value) > RETURNED_MAX:
+            faults.append(Fault("invalid_field", name, (AFTER_ALL_ROWS + 2, len(RETURNED) + position)))
+        elif value:
+            headers.append((back, value))
+    return headers
 
 
 def wanted_topic(record, topics, faults):

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any as Anything
 
 OPS = ("create", "edit", "delete", "get", "list", "export")
@@ -18,7 +18,7 @@ FIELDS = {
     "app": ALL,
     "account": NAMED,
     "accounts": NAMED,
-    "type": {"create", "edit"},
+    "type": {"create", "edit", "export"},
     "profile": {"create", "edit"},
     "if_revision": {"edit", "delete"},
     "on_exists": {"create"},
@@ -30,8 +30,13 @@ FIELDS = {
     "format": {"export"},
     "fields": {"export"},
     "compression": {"export"},
+    "created_after": {"export"},
+    "created_before": {"export"},
+    "updated_after": {"export"},
 }
 ENTRY_FIELDS = ("account", "type", "profile", "if_revision")
+# What chooses among all accounts, and is of no use without "all".
+CHOOSING = ("type", "created_after", "created_before", "updated_after")
 ROW = {name: number for number, name in enumerate(FIELDS)}
 AFTER_ALL_ROWS = len(ROW)
 
@@ -51,6 +56,7 @@ ID = re.compile(r"[!-~]{1,64}")
 APP = re.compile(r"[A-Za-z0-9_-]{1,32}")
 ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,31}")
 URL = re.compile(r"https?://(?![/?#])[!-~]+")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 TAG = re.compile(r"[A-Za-z]{1,8}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CONTROL_BUT_NEWLINE_AND_TAB = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -65,6 +71,15 @@ def is_int(value):
 
 def is_text(value, pattern):
     return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def is_time(value):
+    if not is_text(value, TIME):
+        return False
+    try:
+        return datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").year >= 1970
+    except ValueError:
+        return False
 
 
 def is_string(value, bytes_max, forbidden=CONTROL):
@@ -140,11 +155,30 @@ class Command:
     format: str = "ndjson"
     columns: Anything = None
     compression: str = "none"
+    choice: dict = field(default_factory=dict)
+
+    def within(self, record):
+        """True where an export of all looks for accounts: times are written such that texts compare like them."""
+        return self.choice.get("created_after", "") <= record["created_at"] < self.choice.get("created_before", "~")
+
+    def chooses(self, record):
+        return (
+            self.choice.get("type", record["type"]) == record["type"]
+            and self.choice.get("updated_after", "") <= record["updated_at"]
+        )
+
+
+def present(tree):
+    """What counts as there: null does not, nor does an export's all when it is false."""
+    absent = {key for key, value in tree.items() if value is None}
+    if tree.get("op") == "export" and tree.get("all") is False:
+        absent.add("all")
+    return {key: value for key, value in tree.items() if key not in absent}
 
 
 class Checker:
     def __init__(self, tree, knows_cursor):
-        self.tree = {key: value for key, value in tree.items() if value is not None}
+        self.tree = present(tree)
         self.document = list(self.tree)
         self.knows_cursor = knows_cursor
         self.op = self.tree.get("op")
@@ -204,6 +238,9 @@ class Checker:
             "all": lambda value: value is True,
             "format": one_of(*FORMATS),
             "compression": one_of(*COMPRESSIONS),
+            "created_after": is_time,
+            "created_before": is_time,
+            "updated_after": is_time,
         }
         for name, valid in rules.items():
             if self.has(name) and not valid(self.tree[name]):
@@ -215,6 +252,9 @@ class Checker:
             self.fault("missing_field", "account", ROW["account"])
         for name in given[1:]:
             self.invalid(name, ROW[name])
+        for name in CHOOSING if self.op == "export" and "all" not in given else ():
+            if self.has(name):
+                self.invalid(name, ROW[name])
         if self.has("accounts"):
             self.check_accounts(self.tree["accounts"])
 
@@ -236,18 +276,22 @@ class Checker:
                     self.invalid(path, ROW["accounts"], index, 0)
                 seen.add(name)
 
+    def has_entry_field(self, name):
+        """The type of an export chooses among all; what is named has the type that it has."""
+        return name in ENTRY_FIELDS and self.op in FIELDS[name] and (name, self.op) != ("type", "export")
+
     def check_entry(self, entry, path, index):
         place = (ROW["accounts"], index)
         document = (self.document.index("accounts"), index)
         entry = {key: value for key, value in entry.items() if value is not None}
         for position, name in enumerate(entry):
-            if name not in ENTRY_FIELDS or self.op not in FIELDS[name]:
+            if not self.has_entry_field(name):
                 self.unknown(f"{path}.{name}", (*document, position), *place, len(ENTRY_FIELDS), position)
         if "account" not in entry:
             self.fault("missing_field", f"{path}.account", *place, 0)
         elif not is_text(entry["account"], ACCOUNT):
             self.invalid(f"{path}.account", *place, 0)
-        if "type" in entry and self.op in FIELDS["type"] and entry["type"] not in ("general", "admin"):
+        if "type" in entry and self.has_entry_field("type") and entry["type"] not in ("general", "admin"):
             self.invalid(f"{path}.type", *place, 1)
         if "profile" in entry and self.op in FIELDS["profile"]:
             position = list(entry).index("profile")
@@ -330,7 +374,7 @@ def echo(tree):
 
 def read(tree):
     """A tree without faults to the command it says."""
-    tree = {key: value for key, value in tree.items() if value is not None}
+    tree = present(tree)
     command = Command(tree["op"], tree["app"], many="accounts" in tree, whole_app="all" in tree)
     for entry in tree.get("accounts", [tree["account"]] if "account" in tree else []):
         entry = {"account": entry} if isinstance(entry, str) else entry
@@ -344,4 +388,5 @@ def read(tree):
     command.format = tree.get("format", "ndjson")
     command.columns = tree.get("fields")
     command.compression = tree.get("compression", "none")
+    command.choice = {name: tree[name] for name in CHOOSING if name in tree and "all" in tree}
     return command

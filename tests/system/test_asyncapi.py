@@ -1,0 +1,73 @@
+"""schemas/asyncapi.yaml is valid, and in step with the protocol's tables and the JSON Schemas."""
+
+import re
+import shutil
+
+import pytest
+import yaml
+
+from schema import DIRECTORY, SCHEMAS
+from servers import ROOT
+from test_clients import making, run
+
+DOCUMENT = yaml.safe_load((DIRECTORY / "asyncapi.yaml").read_text())
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
+
+
+def rows(heading):
+    """The names in the first column of each table whose heading row begins with this."""
+    tables = re.findall(rf"^{re.escape(heading)}.*\n\|---.*\n((?:\|.*\n)+)", PROTOCOL, re.M)
+    assert tables, f"docs/protocol.md has no table with {heading}"
+    first = [row.split("|")[1] for table in tables for row in table.splitlines()]
+    return {name for cell in first for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def headers(name):
+    return set(DOCUMENT["components"]["schemas"][name]["properties"])
+
+
+def test_headers_are_those_of_the_protocol():
+    assert headers("commandHeaders") == rows("| header of a command |") | rows("| header of a signed command |")
+    assert headers("replyHeaders") == rows("| header of a reply |")
+    assert headers("chunkHeaders") == rows("| header | value |")
+    said = re.search(r"\*\*The manifest\*\* .*?\n\n", PROTOCOL, re.S)[0]
+    assert headers("manifestHeaders") == {name.split(":")[0] for name in re.findall(r"`(export-[^`]+)`", said)}
+    letter = re.search(r"\*\*A dead letter\*\* .*?\n\n", PROTOCOL, re.S)[0]
+    assert headers("deadLetterHeaders") == set(re.findall(r"`(__dlq[^`]+|accountd-[^`]+)`", letter))
+    note = re.search(r"\*\*A note\*\* .*?\n\n", PROTOCOL, re.S)[0]
+    assert headers("replayNoteHeaders") == set(re.findall(r"`(accountd-[^`]+)`", note)) - {"accountd-error-code"}
+
+
+def test_operations_are_those_of_the_commands():
+    ops = [branch["$ref"].rpartition("/")[2] for branch in SCHEMAS["command.schema.json"]["oneOf"]]
+    received = [name for name, op in DOCUMENT["components"]["operations"].items() if op["action"] == "receive"]
+    assert received == ops
+    for op in ops:
+        assert DOCUMENT["components"]["messages"][op]["payload"] == {"$ref": f"./command.schema.json#/$defs/{op}"}
+        assert DOCUMENT["operations"][op] == {"$ref": f"#/components/operations/{op}"}
+        assert "reply" in DOCUMENT["components"]["operations"][op]
+
+
+def test_codes_are_those_of_the_replies():
+    codes = DOCUMENT["components"]["schemas"]["replyHeaders"]["properties"]["accountd-code"]["enum"]
+    assert codes == SCHEMAS["reply.schema.json"]["$defs"]["error"]["properties"]["code"]["enum"]
+
+
+def test_topics_are_those_of_the_protocol():
+    named = {channel["address"] for channel in DOCUMENT["channels"].values()} - {None}
+    assert named == rows("| topic | who writes |") - {"APP/ACCOUNT"}
+
+
+@pytest.mark.clients
+def test_the_parser_of_asyncapi_has_nothing_to_say():
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("node or npm is not installed")
+    built = ROOT / "build" / "asyncapi"
+    sources = [ROOT / "tests" / "system" / "asyncapi" / name for name in ("package.json", "package-lock.json")]
+    with making(built, *sources) as needed:
+        if needed:
+            for source in sources:
+                shutil.copy(source, built)
+            run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", seconds=300, cwd=built)
+    shutil.copy(ROOT / "tests" / "system" / "asyncapi" / "check.js", built)
+    assert run("node", built / "check.js", DIRECTORY / "asyncapi.yaml", seconds=300) == "ok\n"
