@@ -505,12 +505,18 @@ def test_nobody_answers(world, tmp_path):
     ctl = Ctl(here)
     here.daemons[0].stop()
     file = tmp_path / "a.ndjson"
-    file.write_bytes(ndjson(accounts(100)))
+    count, posted = 13_000, 12_000  # more than is under way at once
+    lines = ndjson(accounts(count)).splitlines(keepends=True)
+    # What is long to be read comes after the first of what was posted, so that replies to all of it come meanwhile.
+    lines.insert(4000, b"\n" * 30_000_000)
+    file.write_bytes(b"".join(lines))
     code, out, said = ctl("demo", "import", file, "--timeout", "2")
     assert code == 5 and "--resume goes on" in said and out.startswith("0 lines read")
     here.daemons[0].start()
-    assert ctl.counts("demo", file, "--resume") == [100, 0, 0, 0]
-    check_each_once(here, "demo", 100)
+    # All is answered before anybody listens.
+    wait_for(lambda: "what was posted to be there", lambda: begun(here, "demo") == posted, 60)
+    assert ctl.counts("demo", file, "--resume") == [count, 0, 0, 0]
+    check_each_once(here, "demo", count)
 
 
 # ---- The document

@@ -215,17 +215,25 @@ static bool goes_on(const struct acd_ctl_import *import)
     return !*import->interrupted && !import->lines.ended;
 }
 
+/* Brings one more segment on its way where there is room, and hears what has come. What an earlier process
+ * has posted may all be answered already, and it was a window full at most: before that is here, no reply is
+ * read that would find no segment. */
+static enum acd_ctl_exit work_on(struct acd_ctl_import *import)
+{
+    bool room = import->segments < ACD_CTL_IMPORT_WINDOW && goes_on(import);
+    enum acd_ctl_exit result = room ? post_next(import) : ACD_CTL_OK;
+
+    if (result != ACD_CTL_OK || (room && import->found_count))
+        return result;
+    return hear(import, room || !import->segments ? 0 : WAIT_MS);
+}
+
 enum acd_ctl_exit acd_ctl_import_work(struct acd_ctl_import *import)
 {
     enum acd_ctl_exit result = ACD_CTL_OK;
 
     while (result == ACD_CTL_OK && *import->interrupted < 2 && (import->segments || goes_on(import))) {
-        bool room = import->segments < ACD_CTL_IMPORT_WINDOW && goes_on(import);
-
-        if (room)
-            result = post_next(import);
-        if (result == ACD_CTL_OK)
-            result = hear(import, room || !import->segments ? 0 : WAIT_MS);
+        result = work_on(import);
         while (result == ACD_CTL_OK && import->segments && import->window[0]->unanswered == 0)
             result = settle(import);
         acd_ctl_progress_show(&import->progress,
