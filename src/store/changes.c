@@ -2,6 +2,7 @@
 #include "changes.h"
 
 #include "accountd/text.h"
+#include "dump.h"
 
 static void add_pair(struct acd_args *args, const char *name, struct acd_slice value)
 {
@@ -54,13 +55,10 @@ static void add_custom(struct acd_args *args, const struct acd_account *old, con
 
 static void add_fields(struct acd_args *args, const struct acd_account *old, const struct acd_account *now)
 {
-    if (!now->exists)
-        return;
     if (old->type != now->type)
         add_pair(args, "type", acd_slice_str(acd_type_text(now->type)));
-    add_number(args, "rev", old->exists ? old->revision : -1, now->revision);
-    add_number(args, "created_at", old->exists ? old->created_at_ms : -1, now->created_at_ms);
-    add_number(args, "updated_at", old->exists ? old->updated_at_ms : -1, now->updated_at_ms);
+    add_number(args, "rev", old->revision, now->revision);
+    add_number(args, "updated_at", old->updated_at_ms, now->updated_at_ms);
     for (int f = 0; f < ACD_FIELD_COUNT; f++)
         if (now->fields[f].len && !acd_slice_equal(old->fields[f], now->fields[f]))
             add_pair(args, acd_field_rules[f].name, now->fields[f]);
@@ -69,12 +67,15 @@ static void add_fields(struct acd_args *args, const struct acd_account *old, con
 
 static void add_removals(struct acd_args *args, const struct acd_account *old, const struct acd_account *now)
 {
-    if (!old->exists || !now->exists)
-        return;
     for (int f = 0; f < ACD_FIELD_COUNT; f++)
         if (old->fields[f].len && !now->fields[f].len)
             acd_args_str(args, acd_field_rules[f].name);
     add_custom(args, old, now, true);
+}
+
+bool acd_changes_made(const struct acd_account *old, const struct acd_account *now)
+{
+    return now->exists && (!old->exists || old->created_at_ms != now->created_at_ms);
 }
 
 void acd_changes_init(struct acd_changes *changes, struct acd_arena *arena)
@@ -112,7 +113,7 @@ void acd_changes_account(struct acd_changes *changes, int32_t partition, const c
 
     acd_args_clear(fields);
     acd_args_clear(gone);
-    if (now != old) {
+    if (now != old && now->exists && !acd_changes_made(old, now)) {
         add_fields(fields, old, now);
         add_removals(gone, old, now);
     }
@@ -123,6 +124,10 @@ void acd_changes_account(struct acd_changes *changes, int32_t partition, const c
     acd_args_int(args, acd_shapes_number(&changes->shapes, args->arena, &shape));
     for (uint32_t i = 1; i < fields->count; i += 2)
         acd_args_add(args, acd_slice(fields->values[i], fields->lengths[i]));
-    if (now != old && !now->exists)
+    if (now != old && !now->exists) {
         acd_args_int(args, now->revision);
+    } else if (acd_changes_made(old, now)) {
+        acd_args_int(args, now->created_at_ms);
+        acd_args_add(args, acd_dump(args->arena, now));
+    }
 }

@@ -1,5 +1,5 @@
-/* changes.h: what accounts become, as the arguments of a function: the fields that differ. Private to the
- * store. */
+/* changes.h: what accounts become, as the arguments of a function: the fields that differ, or all of a new
+ * account in one value. Private to the store. */
 #ifndef ACCOUNTD_STORE_CHANGES_H
 #define ACCOUNTD_STORE_CHANGES_H
 
@@ -18,8 +18,11 @@ struct acd_changes {
 
 void acd_changes_init(struct acd_changes *changes, struct acd_arena *arena);
 
-/* Adds the number of a shape and the values of the fields that differ, or the revision of a deletion. Nothing
- * differs when both are the same pointer. */
+/* True when the account was made since: there was none, or it was deleted and made anew. */
+bool acd_changes_made(const struct acd_account *old, const struct acd_account *now);
+
+/* Adds the number of a shape, and what commit.lua wants of an account of that kind. Nothing differs when both
+ * are the same pointer. */
 void acd_changes_account(struct acd_changes *changes, int32_t partition, const char *kind, const char *admin,
                          const struct acd_account *old, const struct acd_account *now);
 

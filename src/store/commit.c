@@ -10,7 +10,9 @@ static const char *kind_of(const struct acd_account *old, const struct acd_accou
         return "read";
     if (!now->exists)
         return "delete";
-    return !old->exists && old->revision > 0 ? "revive" : "write";
+    if (!acd_changes_made(old, now))
+        return "write";
+    return old->exists ? "rewrite" : old->revision > 0 ? "revive" : "create";
 }
 
 static const char *admin_change(const struct acd_account *old, const struct acd_account *now)

@@ -47,6 +47,9 @@ local function names_in(prefix, fields)
     return apps
 end
 
+-- What a new account brings is its creation and the whole hash, a deleted one its revision.
+local VALUES = {create = 2, revive = 2, rewrite = 2, delete = 1}
+
 -- Accounts to which a batch does the same differ only in values. Reads what is done from the arguments at i.
 local function read_shapes(args, i)
     local shapes = {}
@@ -58,18 +61,13 @@ local function read_shapes(args, i)
         shape.values = tonumber(args[i])
         for v = 1, shape.values do
             shape.row[2 * v - 1] = args[i + v]
-            if args[i + v] == 'created_at' then
-                shape.created = 2 * v
-            end
         end
         i = i + shape.values + 1
         for g = 1, tonumber(args[i]) do
             shape.gone[g] = args[i + g]
         end
         i = i + #shape.gone
-        if shape.kind == 'delete' then
-            shape.values = 1
-        end
+        shape.values = VALUES[shape.kind] or shape.values
         shapes[tostring(s)] = shape
     end
     return shapes, i + 1
@@ -112,9 +110,27 @@ local function revision_of(app, name)
     return false
 end
 
+-- True when none of an app's accounts that are said not to exist does: a call asks for hundreds.
+local function none_exist(args, app, shapes)
+    local keys, i = {}, app.at
+
+    for _ = 1, app.count do
+        if string.byte(args[i + 1]) == MINUS then
+            keys[#keys + 1] = app.account .. args[i]
+        end
+        i = i + 3 + shapes[args[i + 2]].values
+    end
+    for k = 1, #keys, CHUNK do
+        if redis.call('EXISTS', unpack(keys, k, math.min(k + CHUNK - 1, #keys))) > 0 then
+            return false
+        end
+    end
+    return true
+end
+
 -- Compares an app's accounts, and its admin set where a decision looked at it, with what they were decided on.
 local function compare_app(args, app, shapes, foreign, ordinal, stale, busy)
-    local call, i = redis.call, app.at
+    local call, i, none = redis.call, app.at, none_exist(args, app, shapes)
 
     for n = ordinal + 1, ordinal + app.count do
         local name, expected, revision = args[i], args[i + 1], false
@@ -122,7 +138,7 @@ local function compare_app(args, app, shapes, foreign, ordinal, stale, busy)
         -- The revision of a deleted account, or 0, comes with a minus.
         if string.byte(expected) ~= MINUS then
             revision = call('HGET', app.account .. name, 'rev')
-        elseif call('HLEN', app.account .. name) > 0 then
+        elseif not none and call('HLEN', app.account .. name) > 0 then
             revision = revision_of(app, name)
         end
         if not revision then
@@ -165,24 +181,25 @@ local function write_account(args, i, app, name, shape, lists)
         table.insert(lists.unlisted, name)
         table.insert(lists.buried, name)
         table.insert(lists.buried, args[i])
-    else
+    elseif shape.kind == 'write' then
         for v = 1, shape.values do
             row[2 * v] = args[i + v - 1]
-        end
-        if shape.kind == 'rewrite' or app.nobodys and app.nobodys[name] then
-            call('DEL', key)
         end
         call('HSET', key, unpack(row))
         if #shape.gone > 0 then
             call('HDEL', key, unpack(shape.gone))
         end
-        if shape.created then
-            local listed = lists.listed
+    else
+        local listed = lists.listed
 
-            listed[#listed + 1] = row[shape.created]
-            listed[#listed + 1] = name
+        if shape.kind == 'rewrite' or app.nobodys and app.nobodys[name] then
+            call('RESTORE', key, '0', args[i + 1], 'REPLACE')
+        else
+            call('RESTORE', key, '0', args[i + 1])
         end
-        if shape.kind == 'revive' or shape.kind == 'rewrite' then
+        listed[#listed + 1] = args[i]
+        listed[#listed + 1] = name
+        if shape.kind ~= 'create' then
             table.insert(lists.revived, name)
         end
     end
@@ -333,11 +350,40 @@ local function mark(prefix, partition, marker)
     end
 end
 
+-- What a commit writes with, by the kind of its keys.
+local WRITES = {
+    own = {'SET', 'DEL', 'RENAME', 'HSET', 'HDEL', 'ZADD', 'ZREMRANGEBYRANK'},
+    account = {'RESTORE', 'HSET', 'HDEL', 'DEL'},
+    index = {'ZADD', 'ZREM'},
+    admins = {'SADD', 'SREM'},
+    deleted = {'HSET', 'HDEL'},
+}
+
+-- The first of these that the user may not do, with its key; a right that is missing must show before anything is
+-- written. Users who may read one app's keys only are told apart by the reads.
+local function forbidden(prefix, app)
+    local keys = {own = prefix .. 'accountd:unpublished'}
+
+    if app then
+        keys.account, keys.index, keys.admins, keys.deleted = app.account, app.index, app.admins, app.deleted
+    end
+    for kind, key in pairs(keys) do
+        for _, command in ipairs(WRITES[kind]) do
+            -- RENAME has two keys.
+            if not redis.acl_check_cmd(command, key, key) then
+                return command .. ' ' .. key
+            end
+        end
+    end
+    return nil
+end
+
 -- One batch, everything or nothing. Arguments: prefix, incarnation, number of partitions and for each its number, the
 -- marker it must have ('' for none) and the new marker; where the shapes begin; number of apps and for each its name,
 -- the size that its admin set must have ('' where it was not looked at), number of accounts and for each its name, its
--- revision (of a deleted one, or 0, with a minus), number of its shape, and the values of its fields, or the revision
--- of its deletion; then number of shapes and for each its partition, kind ('read', 'write', 'revive' after a deletion,
+-- revision (of a deleted one, or 0, with a minus), number of its shape, and the values of its fields, or of a new one
+-- its creation and its hash as RESTORE takes it, or the revision of its deletion; then number of shapes and for each its
+-- partition, kind ('read', 'write', 'create', 'revive' after a deletion, 'rewrite' in place of another one,
 -- 'delete'), '+' or '-' for the admin set, and the names of the fields to set and of those to remove, each with their
 -- number before them; then signed commands that take effect, see above.
 -- Answers ok; fenced, what differs and what is there; unsent when an outbox is not there; stale or busy and which: the
@@ -373,6 +419,11 @@ local function commit(_, args)
         if not has_outbox(prefix, args[p], args[p + 2]) then
             return {'unsent'}
         end
+    end
+    local missing = forbidden(prefix, apps[1])
+
+    if missing then
+        return redis.error_reply('NOPERM this user may not do ' .. missing .. ': give it the right with ACL SETUSER')
     end
 
     for _, app in ipairs(apps) do

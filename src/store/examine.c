@@ -30,6 +30,7 @@ static const struct right rights[] = {
     {{"HMGET", "@acct:{check}:check", "rev"}},
     {{"HSET", "@acct:{check}:check", "rev", "1"}},
     {{"HGETALL", "@acct:{check}:check"}},
+    {{"RESTORE", "@acct:{check}:check", "0", "x"}},
     {{"HDEL", "@acct:{check}:check", "rev"}},
     {{"HKEYS", "@acct:{check}:check"}},
     {{"HLEN", "@deleted:{check}"}},

@@ -44,7 +44,7 @@ static uint32_t sort_by_app(const struct acd_restored *accounts, uint32_t count,
 static void add_account(struct acd_changes *changes, const struct acd_restored *restored, bool empty)
 {
     const struct acd_account *account = &restored->account;
-    const char *kind = !account->exists ? "delete" : empty && !restored->again ? "write" : "rewrite";
+    const char *kind = !account->exists ? "delete" : empty && !restored->again ? "create" : "rewrite";
     const char *admin = account->exists && account->type == ACD_ADMIN ? "+" : restored->again ? "-" : "";
 
     acd_args_add(&changes->args, restored->name);

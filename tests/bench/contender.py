@@ -39,6 +39,7 @@ class Scenario:
     threads: int = 2
     processes: int = 1
     partitions: int = 4
+    worker: dict = field(default_factory=dict)  # accountd's other settings of that name
     reply_bytes: dict = field(default_factory=dict)  # by contender, as accountd's were
 
     def topic(self, encoding, warm):
@@ -101,7 +102,7 @@ class Run:
                 **self.own_topics,
             },
             "redis": {"port": self.bench.redis.port},
-            "worker": {"threads": self.scenario.threads},
+            "worker": {"threads": self.scenario.threads, **self.scenario.worker},
         }
         daemon = Daemon(self.bench.directory, settings, f"{self.group}-{number}")
         self.daemons.append(daemon.start(ready=False))

@@ -86,9 +86,9 @@ def restore(world, lose):
     daemon.start()
     processes = [daemon.process, world.redis_server.process, world.kafka.process]
     before = [cpu_seconds(process) for process in processes]
-    said = daemon.log().count("whole again")
+    said = daemon.told("whole again")
     lose()
-    wait_for(world.logs, lambda: daemon.log().count("whole again") > said, 600, 0.05)
+    wait_for(world.logs, lambda: daemon.told("whole again") > said, 600, 0.05)
     spent = [cpu_seconds(process) - begin for process, begin in zip(processes, before)]
     took, accounts = re.findall(r"after (\d+) ms: (\d+) accounts restored", daemon.log())[-1]
     peak = re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{daemon.process.pid}/status").read_text()).group(1)

@@ -29,7 +29,8 @@ def scenarios(options):
                     name += f"_{processes}x" if len(options.processes) > 1 else ""
                     name += f"_{partitions}p" if len(options.partitions) > 1 else ""
                     kind = mix.removesuffix("5m")
-                    yield Scenario(name, kind, MIXES[mix], commands, threads, processes, partitions)
+                    worker = {"batch_max": options.batch} if options.batch else {}
+                    yield Scenario(name, kind, MIXES[mix], commands, threads, processes, partitions, worker)
 
 
 def rounds(bench, scenario, contenders, count, warm_up=True):
@@ -110,6 +111,7 @@ def main():
     parser.add_argument("--threads", nargs="+", type=int, default=[2])
     parser.add_argument("--processes", nargs="+", type=int, default=[1])
     parser.add_argument("--partitions", nargs="+", type=int, default=[4])
+    parser.add_argument("--batch", type=int, help="worker.batch_max; accountd's own default without it")
     parser.add_argument("--compression", default="none", help="of the commands: none, lz4, snappy, zstd, gzip")
     options = parser.parse_args()
     contenders = present(options.contenders)

@@ -209,13 +209,13 @@ def each_allocation_of_a_rebalance(worlds):
     def work(world):
         other = world.daemon(start=False)
         for number in range(worlds.index(world) * 2 + 1, worlds.index(world) * 2 + 3):
-            before = world.daemons[0].log().count("assigned")
+            before = world.daemons[0].told("assigned")
             world.control.arm(OWN, number, burst=3)
             if other.running():
                 other.stop()
             else:
                 other.start(ready=False)
-            wait_for(world.logs, lambda: world.daemons[0].log().count("assigned") > before, 30)
+            wait_for(world.logs, lambda: world.daemons[0].told("assigned") > before, 30)
             failures.append(try_once(world, lambda: mixed(world, number))[1])
 
     side_by_side(worlds, work)

@@ -2,6 +2,7 @@
  *
  *   redis_data.c      keys and values, and pictures of them
  *   redis_commands.c  commands on them
+ *   redis_restore.c   one of them that reads a hash's serialized value
  *   redis_lua.c       functions, in Lua itself
  *   redis_client.c    what a server knows of a connection: MULTI, WATCH, refusals
  *   redis_server.c    servers that start, end and take one another's place
@@ -123,6 +124,9 @@ enum redis_flag { REDIS_WRITES = 1, REDIS_GROWS = 2, REDIS_WHILE_LOADING = 4 };
 /* The flags of a command; the run fails when it is not known here. */
 unsigned int redis_flags(const struct redis_call *call);
 redisReply *redis_execute(struct redis_server *server, const struct redis_call *call);
+
+/* RESTORE of a hash. */
+redisReply *redis_restore(struct redis_server *server, const struct acd_slice *args, uint32_t count);
 
 /* Loads a library's text, or calls one of its functions. */
 redisReply *redis_lua_load(struct redis_server *server, struct acd_slice text);

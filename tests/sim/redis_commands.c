@@ -423,6 +423,7 @@ static const struct {
     {"HKEYS", 2, 0, hkeys},
     {"HSET", 4, REDIS_WRITES | REDIS_GROWS, hset},
     {"HDEL", 3, REDIS_WRITES, hdel},
+    {"RESTORE", 4, REDIS_WRITES | REDIS_GROWS, redis_restore},
     {"HLEN", 2, 0, hlen},
     {"SADD", 3, REDIS_WRITES | REDIS_GROWS, sadd},
     {"SREM", 3, REDIS_WRITES, srem},

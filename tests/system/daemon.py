@@ -67,7 +67,12 @@ class Daemon:
         return self.process is not None and self.process.poll() is None
 
     def log(self):
+        """The end of it, as much as a person reads."""
         return self.errors.read_text(errors="replace")[-6000:] if self.errors.exists() else ""
+
+    def told(self, text):
+        """How often it said this, over all its lives."""
+        return self.errors.read_text(errors="replace").count(text) if self.errors.exists() else 0
 
     def resident_kb(self):
         for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():

@@ -229,8 +229,8 @@ def test_partitions_that_move_while_redis_sleeps(world):
         second.start(ready=False)
         wait_for(here.logs, lambda: "assigned" in second.log(), 30)
         second.kill()
-        before = first.log().count("assigned")
-        wait_for(here.logs, lambda: first.log().count("assigned") > before, 30)
+        before = first.told("assigned")
+        wait_for(here.logs, lambda: first.told("assigned") > before, 30)
     for record in waiting:
         assert here.check(record, 30).reply["revision"] == 1
     for partition in (0, 1):

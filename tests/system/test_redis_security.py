@@ -126,6 +126,41 @@ def test_each_rule_is_looked_for(make):
                 assert len(errors) == 1 and rule[1:].split("|")[0].upper() in errors[0], (rule, printed)
 
 
+COMMITS_WITH = ["set", "del", "rename", "hset", "hdel", "restore", "zadd", "zrem", "zremrangebyrank", "sadd", "srem"]
+
+
+def test_a_right_that_is_taken_away(make):
+    """The batch is not applied by halves: each command has its one effect when the right is there again."""
+    here, daemon, rules = make()
+    assert {f"+{command}" for command in COMMITS_WITH} <= set(rules)
+    daemon.start()
+    here.send({**CREATE, "account": "alice"}, {**CREATE, "account": "gone"})
+    for turn, command in enumerate(COMMITS_WITH):
+        daemon.stop()
+        posted = [
+            here.post({"op": "edit", "app": "demo", "account": "alice", "profile": {"level": turn}}),
+            here.post({**CREATE, "account": f"new{turn}", "type": "admin" if turn % 2 else "general"}),
+            here.post({"op": "delete", "app": "demo", "account": f"new{turn - 1}" if turn else "gone"}),
+        ]
+        here.poster.flush()
+        before = here.redis.hgetall("acct:{demo}:alice")
+        here.redis.execute_command("ACL", "SETUSER", "accountd", f"-{command}")
+        refused = lambda: daemon.told("NOPERM") + daemon.told("can't run this command")
+        so_far = refused()
+        daemon.start(ready=False)
+        wait_for(daemon.log, lambda: refused() > so_far)
+        assert here.redis.hgetall("acct:{demo}:alice") == before
+        here.redis.execute_command("ACL", "SETUSER", "accountd", f"+{command}")
+        daemon.stop()
+        daemon.start()
+        for record in posted:
+            here.check(record)
+    here.check_exactly_once()
+    here.check_changelog()
+    here.check_redis()
+    daemon.stop()
+
+
 def test_a_wrong_password(make, tmp_path):
     here, daemon, _ = make()
     (tmp_path / "redis-password").write_text("not this\n")
