@@ -1,5 +1,6 @@
 /* Changelog records: any value is refused with a reason, or is an account that is written and read again as
- * the same. The input is the record's value. */
+ * the same, and that a restore can bring to Redis. The input is the record's value. */
+#include "../../src/store/dump.h"
 #include "accountd/reply.h"
 #include "accountd/text.h"
 #include "fuzz.h"
@@ -33,6 +34,25 @@ static void check(struct acd_arena *arena, const struct acd_account *account)
                    "custom fields that are empty or in no order");
 }
 
+/* The listpack's own size and count, which Redis looks at first. */
+static void check_dump(struct acd_arena *arena, const struct acd_account *account)
+{
+    struct acd_slice dump = acd_dump(arena, account);
+    const unsigned char *bytes = (const unsigned char *)dump.data;
+    size_t head = bytes[1] & 0x80 ? 6 : 3;
+    size_t size = 0;
+    uint32_t elements = 8 + 2 * account->custom_count;
+
+    for (int i = 3; i >= 0; i--)
+        size = size << 8 | bytes[head + (size_t)i];
+    for (int f = 0; f < ACD_FIELD_COUNT; f++)
+        elements += account->fields[f].len ? 2 : 0;
+    FUZZ_CHECK(dump.len == head + size + 10 && bytes[head + size - 1] == 0xff, "%zu bytes, said to be %zu",
+               dump.len, size);
+    FUZZ_CHECK(elements >= UINT16_MAX || (bytes[head + 4] | (uint32_t)bytes[head + 5] << 8) == elements,
+               "not %u elements", elements);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct acd_arena arena;
@@ -49,6 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct acd_slice text = acd_changelog_encode(&arena, first.app, first.name, &first.account);
 
         check(&arena, &first.account);
+        if (first.account.exists)
+            check_dump(&arena, &first.account);
         wrong = decode(&arena, fuzz_exact(&arena, text), &second);
         FUZZ_CHECK(!wrong, "accountd's own record is refused: %s\n  %.*s", wrong, ACD_SLICE_ARGS(text));
         FUZZ_CHECK(acd_slice_equal(first.app, second.app) && acd_slice_equal(first.name, second.name) &&
