@@ -27,8 +27,6 @@ export SANITIZER_REPORTS
 # allocator_may_return_null: tests ask for more memory than there can be, and malloc refuses it.
 common="exitcode=99:allocator_may_return_null=1${SANITIZER_REPORTS:+:log_path=$SANITIZER_REPORTS/report}"
 export ASAN_OPTIONS="$common:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
-# What only an old word on a stack still points to is lost all the same, and must not be told by chance.
-export LSAN_OPTIONS="use_stacks=0:use_registers=0"
 export UBSAN_OPTIONS="$common:print_stacktrace=1"
 # ignore_noninstrumented_modules: librdkafka counts references by atomic operations that ThreadSanitizer does not
 # see, so what a library itself reads and writes cannot be judged. Its locks and threads are seen.
