@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from client import Poster
@@ -221,9 +221,19 @@ def set_policy(here, policy):
 def cut(here):
     """Somebody deletes records of the changelog."""
     place = TopicPartition(here.topics.changelog, 0, 2)
+
+    def deleted():
+        try:
+            here.kafka.admin.delete_records([place])[place].result(15)
+        except KafkaException as failure:
+            if failure.args[0].code() != KafkaError.POLICY_VIOLATION:
+                raise
+            return False
+        return True
+
     set_policy(here, "delete")
-    for future in here.kafka.admin.delete_records([place]).values():
-        future.result(15)
+    # The controller has the new policy before the log has it.
+    wait_for("the log takes a deletion", deleted)
     set_policy(here, "compact")
 
 
