@@ -393,7 +393,7 @@ static void decide_item(struct acd_worker *worker, struct batch *batch, struct p
     }
     value = acd_reply_encode(&worker->arena, item->encoding, &item->command, &answer, id, &origin, manifest);
     acd_messages_reply(worker, part, item, &answer, value, position);
-    acd_messages_changes(worker, batch, part, item, &answer, position);
+    acd_messages_changes(worker, batch, part, item, &answer);
     item->dead_letter = answer.refusal.code == ACD_MALFORMED || item->partition->set_aside;
     if (item->dead_letter)
         acd_messages_dead_letter(worker, part, item, &answer.refusal);

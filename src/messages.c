@@ -81,15 +81,12 @@ static struct acd_slice changelog_key(struct acd_arena *arena, struct acd_slice 
 }
 
 void acd_messages_changes(struct acd_worker *worker, struct batch *batch, struct part *part,
-                          const struct item *item, const struct acd_answer *answer, struct acd_slice source)
+                          const struct item *item, const struct acd_answer *answer)
 {
     const struct acd_command *command = &item->command;
-    struct acd_header *headers;
 
     if (command->dry_run || answer->ok_count == 0)
         return;
-    headers = acd_arena_calloc(&worker->arena, 1, sizeof(*headers));
-    headers[0] = (struct acd_header){ACD_LITERAL("accountd-source"), source};
     for (uint32_t i = 0; i < answer->outcome_count; i++) {
         const struct acd_outcome *outcome = &answer->outcomes[i];
         const struct acd_account *now;
@@ -103,9 +100,7 @@ void acd_messages_changes(struct acd_worker *worker, struct batch *batch, struct
                 .topic = acd_slice_str(worker->shared->settings->kafka.changelog),
                 .partition = item->partition->id,
                 .key = changelog_key(&worker->arena, command->app, outcome->account),
-                .value = acd_changelog_encode(&worker->arena, command->app, outcome->account, now),
-                .headers = headers,
-                .header_count = 1});
+                .value = acd_changelog_encode(&worker->arena, command->app, outcome->account, now)});
     }
 }
 

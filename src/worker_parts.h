@@ -258,7 +258,7 @@ void acd_messages_reply(struct acd_worker *worker, struct part *part, const stru
 
 /* The changelog records of the accounts that the command changed. */
 void acd_messages_changes(struct acd_worker *worker, struct batch *batch, struct part *part,
-                          const struct item *item, const struct acd_answer *answer, struct acd_slice source);
+                          const struct item *item, const struct acd_answer *answer);
 
 /* A copy of a record that could not be decoded, or that was set aside. */
 void acd_messages_dead_letter(struct acd_worker *worker, struct part *part, const struct item *item,

@@ -80,7 +80,19 @@ int acd_kafka_check(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *error, si
     return rk ? 0 : -1;
 }
 
-rd_kafka_topic_t *acd_kafka_topic(rd_kafka_t *rk, struct acd_slice name, int timeout_ms)
+/* NULL, which stands for the client's own, where librdkafka was built without this one. */
+static rd_kafka_topic_conf_t *compressed(rd_kafka_t *rk, const char *compression)
+{
+    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(rk);
+
+    if (rd_kafka_topic_conf_set(conf, "compression.codec", compression, NULL, 0) == RD_KAFKA_CONF_OK)
+        return conf;
+    rd_kafka_topic_conf_destroy(conf);
+    return NULL;
+}
+
+rd_kafka_topic_t *acd_kafka_topic(rd_kafka_t *rk, struct acd_slice name, const char *compression,
+                                  int timeout_ms)
 {
     const struct rd_kafka_metadata *metadata;
     rd_kafka_topic_t *topic;
@@ -90,7 +102,7 @@ rd_kafka_topic_t *acd_kafka_topic(rd_kafka_t *rk, struct acd_slice name, int tim
         return NULL;
     memcpy(text, name.data, name.len);
     text[name.len] = '\0';
-    topic = rd_kafka_topic_new(rk, text, NULL);
+    topic = rd_kafka_topic_new(rk, text, compression ? compressed(rk, compression) : NULL);
     if (topic && !rd_kafka_metadata(rk, 0, topic, &metadata, timeout_ms))
         rd_kafka_metadata_destroy(metadata);
     return topic;

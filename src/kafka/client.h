@@ -33,8 +33,9 @@ void acd_kafka_set(rd_kafka_conf_t *conf, const char *name, const char *value);
 
 /* A producer's handle of a topic, to be destroyed; NULL where there can be none of that name. The topic is
  * asked for at once: left alone, librdkafka asks when its timer comes round, and the first message waits a
- * second. */
-rd_kafka_topic_t *acd_kafka_topic(rd_kafka_t *rk, struct acd_slice name, int timeout_ms);
+ * second. `compression`: of its messages; NULL: the client's own. */
+rd_kafka_topic_t *acd_kafka_topic(rd_kafka_t *rk, struct acd_slice name, const char *compression,
+                                  int timeout_ms);
 
 /* The headers of a message; librdkafka owns them once the message is taken. */
 rd_kafka_headers_t *acd_kafka_headers(const struct acd_outgoing *message);

@@ -23,6 +23,13 @@ static const struct acd_kafka_default producer_defaults[] = {{"retry.backoff.ms"
  * name. Beyond that the oldest goes. */
 #define HANDLES_MAX 64
 
+/* Each record of the changelog has the same names in it. Replies are not compressed: they are for clients of
+ * any kind, of which some read nothing but gzip. */
+#define CHANGELOG_COMPRESSION "lz4"
+
+/* Messages that are given to librdkafka together. */
+#define TOGETHER_MAX 256
+
 struct acd_producer {
     rd_kafka_t *rk;
     rd_kafka_topic_t *handles[HANDLES_MAX];
@@ -30,9 +37,11 @@ struct acd_producer {
     uint32_t handle_next; /* to be replaced when all are in use */
     char *commands;
     char *changelog;
+    const char *changelog_compression; /* NULL: as all topics */
     int64_t *changelog_ends; /* by partition; written by the delivery callback, on the owner's thread */
     char error[256];
     char blamed[256]; /* the topic whose message failed in this transaction, or empty */
+    rd_kafka_message_t together[TOGETHER_MAX];
 };
 
 /* Without a delivery callback rd_kafka_flush, and so every commit, naps in steps of 10 ms. */
@@ -81,6 +90,15 @@ int acd_producer_check(const struct acd_settings *settings, char *error, size_t 
     return acd_kafka_check(RD_KAFKA_PRODUCER, producer_conf(settings, "check", NULL), error, error_bytes);
 }
 
+/* True when kafka.properties has one whose name begins so. */
+static bool is_property_set(const struct acd_settings *settings, const char *begin)
+{
+    for (uint32_t i = 0; i < settings->kafka.properties.count; i++)
+        if (strncmp(settings->kafka.properties.items[i], begin, strlen(begin)) == 0)
+            return true;
+    return false;
+}
+
 struct acd_producer *acd_producer_open(const struct acd_settings *settings, const char *transactional_id,
                                        char *error, size_t error_bytes)
 {
@@ -92,6 +110,8 @@ struct acd_producer *acd_producer_open(const struct acd_settings *settings, cons
         return NULL;
     producer->commands = strdup(settings->kafka.commands);
     producer->changelog = strdup(settings->kafka.changelog);
+    producer->changelog_compression =
+        is_property_set(settings, "compression.") ? NULL : CHANGELOG_COMPRESSION;
     producer->changelog_ends = calloc(CHANGELOG_PARTS_MAX, sizeof(*producer->changelog_ends));
     if (!producer->commands || !producer->changelog || !producer->changelog_ends) {
         snprintf(error, error_bytes, "no memory");
@@ -228,7 +248,9 @@ static rd_kafka_topic_t *handle_of(struct acd_producer *producer, struct acd_sli
     for (uint32_t i = 0; i < producer->handle_count; i++)
         if (acd_slice_is(name, rd_kafka_topic_name(producer->handles[i])))
             return producer->handles[i];
-    topic = acd_kafka_topic(producer->rk, name, STEP_DEADLINE_MS);
+    topic = acd_kafka_topic(producer->rk, name,
+                            acd_slice_is(name, producer->changelog) ? producer->changelog_compression : NULL,
+                            STEP_DEADLINE_MS);
     if (!topic)
         return NULL;
     if (producer->handle_count < HANDLES_MAX) {
@@ -264,6 +286,44 @@ static rd_kafka_resp_err_t send_message(struct acd_producer *producer, const str
     }
     if (failure)
         rd_kafka_headers_destroy(headers);
+    return failure;
+}
+
+static bool is_plain(const struct acd_outgoing *message)
+{
+    return message->header_count == 0 && message->timestamp_ms == 0 &&
+           message->partition != ACD_ANY_PARTITION;
+}
+
+static void blame(struct acd_producer *producer, struct acd_slice topic, rd_kafka_resp_err_t failure)
+{
+    snprintf(producer->blamed, sizeof(producer->blamed), "%.*s", ACD_SLICE_ARGS(topic));
+    snprintf(producer->error, sizeof(producer->error), "message for %.*s: %s", ACD_SLICE_ARGS(topic),
+             rd_kafka_err2str(failure));
+}
+
+/* When the queue is full, the first ones were taken, and the others are given once more. */
+static rd_kafka_resp_err_t send_together(struct acd_producer *producer, struct acd_slice name, int count)
+{
+    rd_kafka_topic_t *topic = handle_of(producer, name);
+    rd_kafka_message_t *rest = producer->together;
+    rd_kafka_message_t *end = rest + count;
+    int64_t deadline = acd_clock_ms() + STEP_DEADLINE_MS;
+    rd_kafka_resp_err_t failure = topic ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
+
+    while (rest < end && !failure) {
+        rd_kafka_produce_batch(topic, 0, RD_KAFKA_MSG_F_PARTITION, rest, (int)(end - rest));
+        while (rest < end && !rest->err)
+            rest++;
+        if (rest == end)
+            break;
+        if (rest->err != RD_KAFKA_RESP_ERR__QUEUE_FULL || acd_clock_ms() > deadline)
+            failure = rest->err;
+        else
+            rd_kafka_poll(producer->rk, 10);
+    }
+    if (failure)
+        blame(producer, name, failure);
     return failure;
 }
 
@@ -303,11 +363,45 @@ static enum acd_publish begin(struct acd_producer *producer, const struct acd_gr
     return result;
 }
 
+/* Those without headers are given together, topic by topic: their order among themselves is kept, and theirs
+ * to the others is nobody's matter. */
+static rd_kafka_resp_err_t send_all(struct acd_producer *producer, const struct acd_outgoing *messages,
+                                    uint32_t count)
+{
+    struct acd_slice topic = {0};
+    int gathered = 0;
+    rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
+
+    for (uint32_t i = 0; i < count && !failure; i++) {
+        const struct acd_outgoing *message = &messages[i];
+
+        if (!is_plain(message)) {
+            failure = send_message(producer, message);
+            if (failure)
+                blame(producer, message->topic, failure);
+            continue;
+        }
+        if (gathered == TOGETHER_MAX || (gathered > 0 && !acd_slice_equal(topic, message->topic))) {
+            failure = send_together(producer, topic, gathered);
+            gathered = 0;
+        }
+        topic = message->topic;
+        producer->together[gathered++] = (rd_kafka_message_t){
+            .partition = message->partition,
+            .payload = (void *)(uintptr_t)message->value.data,
+            .len = message->value.len,
+            .key = (void *)(uintptr_t)message->key.data,
+            .key_len = message->key.len,
+        };
+    }
+    return failure || gathered == 0 ? failure : send_together(producer, topic, gathered);
+}
+
 enum acd_publish acd_producer_publish(struct acd_producer *producer, const struct acd_group *group,
                                       const struct acd_offset *offsets, uint32_t offset_count,
                                       const struct acd_outgoing *messages, uint32_t message_count)
 {
-    rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_resp_err_t failure;
     enum acd_publish begun;
 
     producer->blamed[0] = '\0';
@@ -316,13 +410,6 @@ enum acd_publish acd_producer_publish(struct acd_producer *producer, const struc
     begun = begin(producer, group, offsets, offset_count);
     if (begun != ACD_PUBLISHED)
         return begun;
-    for (uint32_t i = 0; i < message_count && !failure; i++) {
-        failure = send_message(producer, &messages[i]);
-        if (!failure)
-            continue;
-        snprintf(producer->blamed, sizeof(producer->blamed), "%.*s", ACD_SLICE_ARGS(messages[i].topic));
-        snprintf(producer->error, sizeof(producer->error), "message for %.*s: %s",
-                 ACD_SLICE_ARGS(messages[i].topic), rd_kafka_err2str(failure));
-    }
+    failure = send_all(producer, messages, message_count);
     return failure ? abort_after(producer, failure) : commit(producer);
 }

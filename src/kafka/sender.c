@@ -92,7 +92,7 @@ static bool use_topic(struct acd_sender *sender, struct acd_slice name)
         return true;
     if (sender->topic)
         rd_kafka_topic_destroy(sender->topic);
-    sender->topic = acd_kafka_topic(sender->rk, name, LOOK_UP_MS);
+    sender->topic = acd_kafka_topic(sender->rk, name, NULL, LOOK_UP_MS);
     return sender->topic != NULL;
 }
 

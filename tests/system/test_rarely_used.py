@@ -4,6 +4,7 @@ import pytest
 import redis
 from confluent_kafka import TopicPartition
 
+from daemon import QUICK
 from servers import wait_for
 
 CREATE = {"op": "create", "app": "demo", "account": "alice"}
@@ -42,3 +43,26 @@ def test_commands_that_kafka_dropped_unread_stop_their_partition(world):
     halted = "accountd_halted_partitions 1"
     wait_for(lambda: f"the halt\n{daemon.log()}", lambda: halted in daemon.http("/metrics")[1], 30)
     assert daemon.http("/readyz")[0] == 503
+
+
+CODECS = ["none", "gzip", "snappy", "lz4", "zstd"]
+
+
+def codec(here, topic, partition=0):
+    """How the first batch of a log is compressed: the lowest three bits of its attributes, which are behind its offset,
+    length, epoch, version and sum."""
+    log = here.kafka.directory / "data" / f"{topic}-{partition}" / f"{0:020}.log"
+    wait_for(f"a batch in {log}", lambda: log.stat().st_size > 23)
+    return CODECS[log.read_bytes()[22] & 7]
+
+
+@pytest.mark.parametrize("said, replies, changelog", [
+    ([], "none", "lz4"),
+    (["compression.codec=none"], "none", "none"),
+    (["compression.codec=gzip"], "gzip", "gzip"),
+])  # fmt: skip
+def test_what_is_compressed(world, said, replies, changelog):
+    here = world(partitions=1, settings={"kafka": {"properties": QUICK + said}})
+    assert here.ask(CREATE).reply["status"] == "ok"
+    assert codec(here, here.topics.replies) == replies
+    assert codec(here, here.topics.changelog) == changelog
