@@ -78,7 +78,7 @@ struct acd_recovery {
     struct acd_changelog *changelog;
     struct acd_load loads[ACD_LOADS];
     uint32_t turn;
-    uint32_t calls;                 /* grows as long as the recovery lives */
+    uint32_t calls;                 /* of this attempt */
     bool empty;                     /* no account's hash was there when the restore began */
     int64_t *seen;                  /* records of each changelog partition */
     struct acd_outgoing_list *jobs; /* open ones of each changelog partition */

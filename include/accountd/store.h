@@ -232,9 +232,10 @@ struct acd_restored {
 };
 
 /* Writes accounts, all or none: hash, index, admin set and remembered deletion. No account comes twice.
- * `call` grows from one to the next, so that one that was sent again and comes late does nothing; `empty`: no
- * hash was there when the recovery began. Sending and reading are apart, so that the next accounts are
- * decoded while Redis works; answers come in the order of sending. */
+ * `call` counts from 1: one that was sent again and comes late does nothing, and none writes before its
+ * predecessor has; `empty`: no hash was there when the recovery began. Sending and reading are apart, so that
+ * the next accounts are decoded while Redis works; answers come in the order of sending. When one is refused,
+ * those behind it are sent again, too. */
 enum acd_store acd_store_restore_send(struct acd_store_handle *store, struct acd_arena *arena,
                                       const char *token, uint32_t call, const struct acd_restored *accounts,
                                       uint32_t count, bool empty) __attribute__((warn_unused_result));

@@ -344,6 +344,7 @@ enum acd_recovered acd_recovery_restore(struct acd_recovery *recovery, const str
     if (step != ACD_RECOVERED)
         return step;
     acd_census_init(&recovery->census, &recovery->names);
+    recovery->calls = 0;
     recovery->turn = 0;
     recovery->empty = true;
     step = sweep(recovery, is_rebuilt);

@@ -628,16 +628,21 @@ local function forget(_, args)
     return 'ok'
 end
 
--- Writes accounts as they must be. Arguments: prefix, token, the number of this call, and then as for a commit, from where
--- the shapes begin on; accounts of which Redis may have something are of kind 'rewrite' or 'delete'. A call that comes
--- after its followers was sent twice, and has written before them.
+-- Writes accounts as they must be. Arguments: prefix, token, the number of this call, from 1 on, and then as for a commit,
+-- from where the shapes begin on; accounts of which Redis may have something are of kind 'rewrite' or 'delete'. Calls are
+-- sent ahead, and a Redis at the limit of its memory may refuse one and do the next: so each writes only behind the one
+-- before it, or is early. One that has written before was sent twice.
 local function restore(_, args)
     local prefix, key = args[1], args[1] .. 'accountd:recovery'
 
     if not in_recovery(prefix, args[2]) then
         return 'fenced'
     end
-    if tonumber(redis.call('HGET', key, 'call') or '0') <= tonumber(args[3]) then
+    local call, done = tonumber(args[3]), tonumber(redis.call('HGET', key, 'call') or '0')
+
+    if call > done + 1 then
+        return 'early'
+    elseif call == done + 1 then
         local shapes = read_shapes(args, tonumber(args[4]))
 
         for _, app in ipairs(read_apps(prefix, args, 5, shapes)) do

@@ -77,6 +77,9 @@ ONE_WORKER_DIES = aimed("kill:FCALL commit*.. 2 ", "kill:FCALL commit*.. 3 ", "p
 LATE_ANNOUNCEMENT = aimed("stop:kafka: committed", "stop:kafka: announced", "pause:FCALL commit", "flush:stopped",
                           "announce:FCALL take", accounts=1, burst=8)
 
+# A restore into a Redis that is full now and then.
+FULL_NOW_AND_THEN = aimed("flush:FCALL commit", "refuse:FCALL take", accounts=6, commands=60)
+
 # (rule, changes, faults or options)
 MUTATIONS = [
     ("every commit compares the marker", [
@@ -206,6 +209,9 @@ MUTATIONS = [
         (COMMIT, "    if held[1] ~= token then\n        return false\n    end\n"
          "    extend_recovery(prefix, token, held[2])",
          "    extend_recovery(prefix, token, held[2] or 5000)")], LOSS + ",late"),
+    ("a call of a restore writes only behind the one before it", [
+        (COMMIT, "    if call > done + 1 then\n        return 'early'\n    elseif call == done + 1 then\n",
+         "    if call > done then\n")], FULL_NOW_AND_THEN),
     ("a restore leaves nothing of a hash that was there", [
         (COMMIT, "if shape.kind == 'rewrite' or app.nobodys", "if app.nobodys")],
      OLD_FILE),

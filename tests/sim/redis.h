@@ -64,7 +64,9 @@ void redis_take_out(struct redis_db *db, struct acd_slice key, struct redis_valu
 
 /* ---- Servers */
 
-enum redis_refusal { REDIS_SERVES, REDIS_FULL, REDIS_CANNOT_SAVE };
+/* At its limit a server refuses one call and does the next: memory is freed behind its back, and calls differ in
+ * what they need. */
+enum redis_refusal { REDIS_SERVES, REDIS_FULL, REDIS_AT_LIMIT, REDIS_CANNOT_SAVE };
 
 /* What a server remembers to go back to. */
 #define REDIS_PICTURES 48

@@ -151,8 +151,11 @@ static void refuse(void)
 {
     struct redis_server *server = process_official();
 
-    server->refusal = sim_below(2) ? REDIS_FULL : REDIS_CANNOT_SAVE;
-    sim_say_of(server->name, "%s", server->refusal == REDIS_FULL ? "is full" : "cannot save");
+    server->refusal = (enum redis_refusal)(REDIS_FULL + sim_below(3));
+    sim_say_of(server->name, "%s",
+               server->refusal == REDIS_FULL       ? "is full"
+               : server->refusal == REDIS_AT_LIMIT ? "is full now and then"
+                                                   : "cannot save");
     sim_later(NULL, some_time(), serve_again, server, 0);
 }
 
