@@ -101,14 +101,11 @@ static void send_outbox(struct acd_store_handle *store, struct acd_arena *arena,
     acd_args_add(&args, part->marker);
     acd_args_str(&args, "messages");
     acd_args_add(&args, part->outbox);
-    if (part->jobs.data) {
-        acd_args_str(&args, "jobs");
-        acd_args_add(&args, part->jobs);
-    }
-    if (part->no_records) {
-        acd_args_str(&args, "no_records");
-        acd_args_str(&args, "1");
-    }
+    /* Always each of them: a process that died may have left those of another batch here. */
+    acd_args_str(&args, "exports");
+    acd_args_add(&args, part->jobs.data ? part->jobs : acd_slice_str("="));
+    acd_args_str(&args, "records");
+    acd_args_str(&args, part->no_records ? "0" : "1");
     acd_redis_send(&store->redis, &args);
 }
 

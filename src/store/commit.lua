@@ -335,17 +335,18 @@ local function set_jobs(prefix, partition, jobs)
     end
 end
 
--- A batch that has no records got past none: the attempts at the next one stay counted.
+-- A batch that has no records got past none: the attempts at the next one stay counted. Its open exports are what the
+-- outbox says, '=' for as before.
 local function mark(prefix, partition, marker)
     local outbox = prefix .. 'accountd:outbox:' .. partition
-    local beside = redis.call('HMGET', outbox .. ':next', 'jobs', 'no_records')
+    local beside = redis.call('HMGET', outbox .. ':next', 'exports', 'records')
 
     redis.call('SET', prefix .. 'accountd:marker:' .. partition, marker)
     redis.call('RENAME', outbox .. ':next', outbox)
-    if beside[1] then
+    if beside[1] ~= '=' then
         set_jobs(prefix, partition, beside[1])
     end
-    if not beside[2] then
+    if beside[2] ~= '0' then
         redis.call('DEL', prefix .. 'accountd:attempts:' .. partition)
     end
 end

@@ -75,6 +75,17 @@ def test_accounts_that_are_there_though_they_are_created(world):
     here.check_redis()
 
 
+def test_an_outbox_that_a_process_left_half_sent(world):
+    """It died behind the outbox of a batch that opens an export, and before the commit: the next batch is another one."""
+    here = world(partitions=1, start=False)
+    left = {"marker": "m", "messages": "x", "jobs": "x", "no_records": "1", "exports": "x", "records": "0"}
+    here.redis.hset("accountd:outbox:0:next", mapping=left)
+    here.daemon()
+    here.ask(CREATE)
+    assert here.redis.keys("accountd:exports:*") == []
+    here.check_redis()
+
+
 def test_changelog(shared, app):
     """Each change in its command's partition: the record, or a tombstone in words; nothing for what changes nothing."""
     for partition in (0, 1):
