@@ -64,8 +64,9 @@ settings-docs: $(BUILD)/unit/test_settings_docs ## write the lists of settings i
 metrics-docs: $(BUILD)/unit/test_metrics_docs ## write the list of metrics in docs/ from the page that accountd serves
 	@ACD_WRITE=1 $<
 
-check-asan: ## unit tests and a part of the system tests under AddressSanitizer and UBSan
+check-asan: ## unit tests, simulation and a part of the system tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory check-asan-unit
+	@$(MAKE) --no-print-directory check-asan-sim
 	@$(MAKE) --no-print-directory check-asan-system
 
 # Tests ask for more memory than there can be, and malloc refuses it.

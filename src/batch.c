@@ -253,10 +253,12 @@ static bool any_moved(struct acd_worker *worker, const struct batch *batch, cons
     bool moved = false;
 
     for (uint32_t n = 0; n < item->page.count; n++) {
-        const struct acd_entry *entry = acd_state_find(&batch->state, item->command.app, item->page.names[n]);
+        struct acd_entry *entry = acd_state_find(&batch->state, item->command.app, item->page.names[n]);
 
         if (entry->base->exists && entry->base->created_at_ms != item->page.created_at_ms[n]) {
             acd_cache_drop(worker->cache, entry->hash, entry->app->name, entry->name);
+            /* It was the cache's, and another list's rows may have it, too. */
+            entry->base = &acd_account_none;
             moved = true;
         }
     }

@@ -29,6 +29,7 @@ piece -j"$jobs" fuzz-corpus-check
 chrt --idle 0 make --no-print-directory BUILD="$BUILD" WERROR=1 fuzz >"$BUILD/fuzz.txt" 2>&1 &
 fuzz=$!
 piece check-sim
+piece check-asan-sim
 piece check-system
 piece chaos-short
 piece check-asan-system

@@ -13,8 +13,8 @@
 #define LOOK_US     (250 * MS)
 
 struct process {
-    char name[8];
-    char host[8];
+    char name[16];
+    char host[16];
     uint32_t number;
     uint32_t worker_count;
     struct sim_life *life;

@@ -64,15 +64,15 @@ void redis_take_out(struct redis_db *db, struct acd_slice key, struct redis_valu
 
 /* ---- Servers */
 
-/* At its limit a server refuses one call and does the next: memory is freed behind its back, and calls differ in
- * what they need. */
+/* At its limit a server refuses one call and does the next: memory is freed behind its back, and calls differ
+ * in what they need. */
 enum redis_refusal { REDIS_SERVES, REDIS_FULL, REDIS_AT_LIMIT, REDIS_CANNOT_SAVE };
 
 /* What a server remembers to go back to. */
 #define REDIS_PICTURES 48
 
 struct redis_server {
-    char name[8];
+    char name[16];
     char run_id[41];
     char replication_id[41];
     bool up;

@@ -15,8 +15,8 @@ static const char *refusal(const struct redis_server *server, const struct redis
     if (server->refusal == REDIS_CANNOT_SAVE && flags & REDIS_WRITES)
         return "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to "
                "disk.";
-    if (flags & REDIS_GROWS && (server->refusal == REDIS_FULL ||
-                                (server->refusal == REDIS_AT_LIMIT && sim_below(2))))
+    if (flags & REDIS_GROWS &&
+        (server->refusal == REDIS_FULL || (server->refusal == REDIS_AT_LIMIT && sim_below(2))))
         return function ? "OOM allow-oom flag is not set on the function, can not run it when used memory > "
                           "'maxmemory'"
                         : "OOM command not allowed when used memory > 'maxmemory'.";

@@ -8,6 +8,10 @@
 #include "faults.h"
 #include "sim.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/common_interface_defs.h>
+#endif
+
 #define STACK_BYTES ((size_t)512 << 10)
 
 struct sim sim;
@@ -32,6 +36,7 @@ struct sim_task {
     void (*run)(void *);
     void *context;
     ucontext_t machine;
+    void *shadow; /* AddressSanitizer's, while another stack is in use */
     bool done;
     uint64_t sleep; /* counts sleeps: a wake-up for an earlier one is none */
     int64_t held_until_us;
@@ -42,6 +47,9 @@ static uint32_t heap_count;
 static uint32_t heap_capacity;
 static uint64_t event_number;
 static ucontext_t scheduler;
+static void *scheduler_shadow;
+static const void *scheduler_stack;
+static size_t scheduler_stack_bytes;
 
 /* ---- Events */
 
@@ -136,15 +144,34 @@ void sim_life_go_on(struct sim_life *life)
         sim_later(life, (int64_t)sim_below(2000), held->event.run, held->event.context, held->event.argument);
 }
 
+/* ---- Stacks: AddressSanitizer must know which one is in use */
+
+/* `shadow`: where that of the stack to leave is kept; NULL: for good. */
+static void leave_stack(void **shadow, const void *stack, size_t bytes)
+{
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_start_switch_fiber(shadow, stack, bytes);
+#endif
+}
+
+/* On the stack that was gone to, with what was kept of it; `from` and `bytes`: the one before, or NULL. */
+static void enter_stack(void *shadow, const void **from, size_t *bytes)
+{
+#ifdef __SANITIZE_ADDRESS__
+    __sanitizer_finish_switch_fiber(shadow, from, bytes);
+#endif
+}
+
 /* ---- Tasks */
 
 static void enter(void)
 {
     struct sim_task *task = sim.task;
 
+    enter_stack(NULL, &scheduler_stack, &scheduler_stack_bytes);
     task->run(task->context);
     task->done = true;
-    setcontext(&scheduler);
+    sim_abandon();
 }
 
 static void resume(void *context, int64_t sleep)
@@ -159,7 +186,9 @@ static void resume(void *context, int64_t sleep)
     }
     task->sleep++;
     sim.task = task;
+    leave_stack(&scheduler_shadow, task->machine.uc_stack.ss_sp, STACK_BYTES);
     swapcontext(&scheduler, &task->machine);
+    enter_stack(scheduler_shadow, NULL, NULL);
     sim.task = NULL;
 }
 
@@ -200,6 +229,7 @@ bool sim_task_done(const struct sim_task *task)
 
 void sim_abandon(void)
 {
+    leave_stack(NULL, scheduler_stack, scheduler_stack_bytes);
     setcontext(&scheduler);
     abort();
 }
@@ -211,7 +241,9 @@ void sim_sleep(int64_t us)
     if (!task)
         abort();
     sim_later(task->life, us > 0 ? us : 1, resume, task, (int64_t)task->sleep);
+    leave_stack(&task->shadow, scheduler_stack, scheduler_stack_bytes);
     swapcontext(&task->machine, &scheduler);
+    enter_stack(task->shadow, NULL, NULL);
     if (sim.failure[0])
         sim_abandon();
 }
