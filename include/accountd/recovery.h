@@ -49,6 +49,15 @@ struct acd_load {
 /* One is decoded while one is written and one waits for that. */
 #define ACD_LOADS 3
 
+/* A record of the changelog that is not accountd's. */
+struct acd_spoilt {
+    struct acd_spoilt *next;
+    int32_t partition;
+    int64_t offset;
+    struct acd_slice key;
+    struct acd_slice wrong;
+};
+
 struct acd_recovery {
     /* To be filled in. */
     const struct acd_settings *settings;
@@ -82,6 +91,8 @@ struct acd_recovery {
     bool empty;                     /* no account's hash was there when the restore began */
     int64_t *seen;                  /* records of each changelog partition */
     struct acd_outgoing_list *jobs; /* open ones of each changelog partition */
+    struct acd_spoilt *spoilt;      /* none with its key came after it yet; the last one first */
+    uint32_t spoilt_count;
     int64_t reported_ms;
 };
 

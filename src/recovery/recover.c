@@ -351,6 +351,8 @@ void acd_recovery_begin(struct acd_recovery *recovery, jmp_buf *no_memory)
     recovery->error[0] = '\0';
     recovery->restored = false;
     recovery->accounts = 0;
+    recovery->spoilt = NULL;
+    recovery->spoilt_count = 0;
 }
 
 enum acd_recovered acd_recover(struct acd_recovery *recovery, struct acd_slice bad)

@@ -17,6 +17,9 @@
 #define READ_MS   100
 #define REPORT_MS 1000
 
+/* Records in the changelog that are not accountd's; with more, nothing is to be hoped for. */
+#define SPOILT_MAX 1000
+
 /* ---- The changelog must be whole */
 
 static enum acd_recovered open_changelog(struct acd_recovery *recovery)
@@ -167,8 +170,9 @@ static struct acd_slice copy_value(struct acd_arena *arena, struct acd_slice val
     return value.data ? acd_arena_copy(arena, value) : value;
 }
 
-/* Open jobs are few; they go to Redis when all records are read. */
-static enum acd_recovered take_job(struct acd_recovery *recovery, const struct acd_record *record)
+/* Open jobs are few; they go to Redis when all records are read. Returns what is wrong with the record, or
+ * NULL. */
+static const char *take_job(struct acd_recovery *recovery, const struct acd_record *record)
 {
     struct acd_arena *arena = &recovery->arena;
     struct acd_outgoing message = {.topic = acd_slice_str(recovery->settings->kafka.changelog),
@@ -186,14 +190,75 @@ static enum acd_recovered take_job(struct acd_recovery *recovery, const struct a
     message.headers = kept;
     message.value = copy_value(arena, record->value);
     if (!read || (message.value.data && !acd_job_read(&message, &job)))
-        return acd_recovery_impossible(recovery,
-                                       "Redis has lost accounts, and the changelog cannot restore them: the "
-                                       "record at offset %lld of %s, "
-                                       "partition %d, is not an export's",
-                                       (long long)record->offset, recovery->settings->kafka.changelog,
-                                       record->partition);
+        return "it is not an export's";
     acd_jobs_follow(arena, &recovery->jobs[record->partition], &message);
-    return ACD_RECOVERED;
+    return NULL;
+}
+
+static bool is_key_of(struct acd_slice key, struct acd_slice app, struct acd_slice name)
+{
+    return key.len == app.len + name.len + 1 && memcmp(key.data, app.data, app.len) == 0 &&
+           key.data[app.len] == '/' && memcmp(key.data + app.len + 1, name.data, name.len) == 0;
+}
+
+/* Returns what is wrong with the record, or NULL. */
+static const char *take_account(struct acd_recovery *recovery, struct acd_load *load,
+                                const struct acd_record *record)
+{
+    struct acd_restored restored = {.again = false};
+    struct acd_citizen *citizen;
+    const char *wrong =
+        acd_changelog_decode(&load->arena, record->value, &restored.app, &restored.name, &restored.account);
+
+    if (wrong)
+        return wrong;
+    /* Compaction goes by keys: under another one it would outlive the account's next change. */
+    if (!is_key_of(record->key, restored.app, restored.name))
+        return "it stands under another account's key";
+    citizen = acd_census_take(&recovery->census, restored.app, restored.name);
+    if (!citizen)
+        return "a name is too long";
+    place(recovery, load, citizen, &restored);
+    return NULL;
+}
+
+/* A record that is not accountd's may hide one that was compacted since, unless it was written over itself:
+ * the last record of a key is what the log keeps in the end. */
+static enum acd_recovered follow_spoilt(struct acd_recovery *recovery, const struct acd_record *record,
+                                        const char *wrong)
+{
+    struct acd_spoilt **at = &recovery->spoilt;
+    struct acd_spoilt *spoilt;
+
+    while (*at && ((*at)->partition != record->partition || !acd_slice_equal((*at)->key, record->key)))
+        at = &(*at)->next;
+    if (*at) {
+        *at = (*at)->next;
+        recovery->spoilt_count--;
+    }
+    if (!wrong)
+        return ACD_RECOVERED;
+    spoilt = acd_arena_calloc(&recovery->arena, 1, sizeof(*spoilt));
+    *spoilt = (struct acd_spoilt){recovery->spoilt, record->partition, record->offset,
+                                  acd_arena_copy(&recovery->arena, record->key),
+                                  acd_arena_format(&recovery->arena, "%s", wrong)};
+    recovery->spoilt = spoilt;
+    return ++recovery->spoilt_count < SPOILT_MAX ? ACD_RECOVERED : ACD_RECOVERY_IMPOSSIBLE;
+}
+
+/* Names the first of those that were not written over. */
+static enum acd_recovered tell_spoilt(struct acd_recovery *recovery)
+{
+    const struct acd_spoilt *spoilt = recovery->spoilt;
+
+    while (spoilt->next)
+        spoilt = spoilt->next;
+    return acd_recovery_impossible(
+        recovery,
+        "Redis has lost accounts, and the changelog cannot restore them: the record at offset %lld of %s, "
+        "partition %d, is not accountd's: %.*s",
+        (long long)spoilt->offset, recovery->settings->kafka.changelog, spoilt->partition,
+        ACD_SLICE_ARGS(spoilt->wrong));
 }
 
 static enum acd_recovered decode(struct acd_recovery *recovery, struct acd_load *load)
@@ -201,30 +266,12 @@ static enum acd_recovered decode(struct acd_recovery *recovery, struct acd_load 
     load->accounts = acd_arena_calloc(&load->arena, load->record_count, sizeof(*load->accounts));
     for (uint32_t i = 0; i < load->record_count; i++) {
         const struct acd_record *record = &load->records[i];
-        struct acd_restored restored = {.again = false};
-        struct acd_citizen *citizen = NULL;
-        const char *wrong;
+        const char *wrong =
+            acd_job_is(record->key) ? take_job(recovery, record) : take_account(recovery, load, record);
 
         recovery->seen[record->partition]++;
-        if (acd_job_is(record->key)) {
-            enum acd_recovered step = take_job(recovery, record);
-
-            if (step != ACD_RECOVERED)
-                return step;
-            continue;
-        }
-        wrong = acd_changelog_decode(&load->arena, record->value, &restored.app, &restored.name,
-                                     &restored.account);
-        if (!wrong)
-            citizen = acd_census_take(&recovery->census, restored.app, restored.name);
-        if (!citizen)
-            return acd_recovery_impossible(
-                recovery,
-                "Redis has lost accounts, and the changelog cannot restore them: the record at offset %lld "
-                "of %s, partition %d, is not accountd's: %s",
-                (long long)record->offset, recovery->settings->kafka.changelog, record->partition,
-                wrong ? wrong : "a name is too long");
-        place(recovery, load, citizen, &restored);
+        if ((wrong || recovery->spoilt) && follow_spoilt(recovery, record, wrong) != ACD_RECOVERED)
+            return tell_spoilt(recovery);
     }
     return ACD_RECOVERED;
 }
@@ -350,6 +397,8 @@ enum acd_recovered acd_recovery_restore(struct acd_recovery *recovery, const str
     step = sweep(recovery, is_rebuilt);
     if (step == ACD_RECOVERED)
         step = load_accounts(recovery);
+    if (step == ACD_RECOVERED && recovery->spoilt)
+        step = tell_spoilt(recovery);
     if (step == ACD_RECOVERED)
         step = sweep(recovery, is_unknown);
     acd_metric_set(ACD_METRIC_RESTORE_RECORDS, 0);
