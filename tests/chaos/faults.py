@@ -325,6 +325,18 @@ def recovery_and_redis_resets(stage, chance):
     stage.redis_relay.calm()
 
 
+@fault("recovery-into-a-full-redis", loses=True)
+def recovery_into_a_full_redis(stage, chance):
+    """It is at its limit: one call is refused, and the next, sent before the answer came, is not."""
+    stage.master.client.flushall()
+    over = time.monotonic() + chance.uniform(2, 4)
+    while time.monotonic() < over:
+        stage.master.client.config_set("maxmemory", "1")
+        some_time(chance, 0, 0.02)
+        stage.master.client.config_set("maxmemory", "0")
+        some_time(chance, 0, 0.02)
+
+
 @fault("recovery-and-failover", loses=True)
 def recovery_and_failover(stage, chance):
     stage.replica.client.replicaof("127.0.0.1", 1)
