@@ -31,7 +31,8 @@
     X(WIPE, "wipe", "Redis restarts empty")                                                                  \
     X(OLD, "old", "Redis restarts with an old file")                                                         \
     X(FAILOVER, "failover", "a replica takes over, perhaps lagging; the old master lives on")                \
-    X(BACK, "back", "the old master is put back into its place")
+    X(BACK, "back", "the old master is put back into its place")                                             \
+    X(SKIP, "skip", "an operator sets an offset forward, and accepts it")
 
 enum fault {
 #define X(id, name, text) FAULT_##id,

@@ -10,7 +10,8 @@
 #include "accountd/outgoing.h"
 #include "world.h"
 
-/* A command as posted; its offset is its index among those of its partition plus the gaps before it. */
+/* A command as posted; its offset is its index among those of its partition plus the gaps before it, -1
+ * before it is posted. */
 struct sim_command {
     int32_t partition;
     int64_t offset;
@@ -19,6 +20,7 @@ struct sim_command {
     struct acd_slice value;
     const struct acd_header *headers;
     uint32_t header_count;
+    bool skipped; /* by an operator: the checker does not see it */
 };
 
 /* A record that a committed transaction wrote, in the order of its partition. */

@@ -197,6 +197,20 @@ void process_ask_to_end(uint32_t number)
     sim_wake(process->main);
 }
 
+void process_hold(void)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        process_kill(i);
+        processes[i].starting = false;
+    }
+}
+
+void process_release(void)
+{
+    for (uint32_t i = 0; i < count; i++)
+        start_later(&processes[i], sim_between(MS, SECOND));
+}
+
 static void go_on(void *context, int64_t number)
 {
     struct sim_life *life = context;
@@ -229,6 +243,8 @@ void process_heal(void)
         process->redis = official;
         if (process->starting)
             start(process, 0);
+        if (!process->life)
+            continue;
         if (process->life->alive && process->life->stopped)
             go_on(process->life, 0);
         for (uint32_t t = 0; t < process->life->task_count; t++) {

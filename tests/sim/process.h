@@ -30,6 +30,10 @@ void process_stop(uint32_t process, int64_t us);
 uint32_t process_count(void);
 uint32_t process_current(void); /* of the running task */
 
+/* All are ended, and do not start again before they are released. */
+void process_hold(void);
+void process_release(void);
+
 /* Which Redis the processes find under its name. */
 struct redis_server *process_official(void);
 void process_appoint(struct redis_server *server, bool at_once);

@@ -7,6 +7,7 @@
 
 #include "aim.h"
 #include "kafka.h"
+#include "operator.h"
 #include "process.h"
 #include "quiet.h"
 #include "upheaval.h"
@@ -174,9 +175,12 @@ static bool settle(struct run *run)
 
 static void judge(struct run *run)
 {
-    struct sim_history history = {
-        .commands = run->commands, .command_count = run->command_count, .partitions = PARTITIONS};
+    struct sim_history history = {.commands = run->commands, .partitions = PARTITIONS};
     const char *wrong;
+
+    for (uint32_t i = 0; i < run->command_count; i++)
+        if (!run->commands[i].skipped)
+            run->commands[history.command_count++] = run->commands[i];
 
     quiet_take(&run->settings, &history);
     wrong = sim_check(&sim.memory, &history);
@@ -206,6 +210,9 @@ const char *run_seed(uint64_t seed, uint64_t faults, const struct world *world, 
     begin_cluster(run);
     begin_processes(run);
     run->commands = sim_generate(&sim.memory, seed, world, PARTITIONS, run->command_count);
+    for (uint32_t i = 0; i < run->command_count; i++)
+        run->commands[i].offset = -1;
+    operator_begin(&run->settings, run->commands, run->command_count);
     schedule_posts(run);
     if (run->grow_at_us)
         sim_later(NULL, run->grow_at_us, grow, NULL, 0);

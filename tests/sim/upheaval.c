@@ -4,6 +4,7 @@
 #include "aim.h"
 #include "consumer.h"
 #include "kafka.h"
+#include "operator.h"
 #include "process.h"
 
 #define SERVERS_MAX 64
@@ -259,6 +260,7 @@ static void (*const deeds[FAULT_COUNT])(void) = {
     [FAULT_OLD] = restart_with_old_file,
     [FAULT_FAILOVER] = fail_over,
     [FAULT_BACK] = put_back,
+    [FAULT_SKIP] = operator_skip,
 };
 
 bool upheaval_is(enum fault fault)
