@@ -282,8 +282,10 @@ static void turn(struct acd_worker *worker)
         acd_assign_resolve(worker);
         acd_pulse_beat(worker->pulse, ACD_PULSE_WORK_MS);
     }
-    if (!worker->joined)
-        return; /* a recovery has left the group, and is not back yet */
+    /* A recovery has left the group, and is not back yet; or what was pending has cost the producer, while
+     * other partitions have records. */
+    if (!worker->joined || !worker->producer)
+        return;
     if (any_phase(worker, UNRESOLVED) || any_phase(worker, HALTED))
         ; /* reported where it was found */
     else

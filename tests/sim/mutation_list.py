@@ -75,6 +75,9 @@ ONE_WORKER_DIES = aimed("kill:FCALL commit*.. 2 ", "kill:FCALL commit*.. 3 ", "p
 LATE_ANNOUNCEMENT = aimed("stop:kafka: committed", "stop:kafka: announced", "pause:FCALL commit", "flush:stopped",
                           "announce:FCALL take", accounts=1, burst=8)
 
+# What a worker found pending cannot be answered, again and again, while its other partitions have records.
+CANNOT_ANSWER = aimed("kill:FCALL commit", "transaction:HMGET*outbox", "end:HMGET*outbox", processes=1, workers=1, batch=2,
+                      commands=60, burst=20, seconds=20)
 # An operator skips what was applied and not answered.
 SKIPPED = aimed("skip:FCALL commit", batch=1, commands=60)
 # A restore into a Redis that is full now and then.
@@ -138,6 +141,9 @@ MUTATIONS = [
     ("what was applied and not answered is answered from the outbox", [
         (ASSIGN, "if (answer_pending(worker, partition, text, &marker) && partition->phase != HALTED &&",
          "if (partition->phase != HALTED &&")], CRASHES),
+    ("a worker whose producer is lost runs no batch", [
+        ("src/worker.c", "    if (!worker->joined || !worker->producer)\n", "    if (!worker->joined)\n")],
+     CANNOT_ANSWER),
     ("the outbox holds the answers of reads", [
         ("src/core/outbox.c", "        put_slice(&buffer, message->topic);\n",
          "        put_slice(&buffer, memmem(message->value.data, message->value.len, \"record\", 6)\n"
