@@ -6,7 +6,7 @@
 #   tests/system/run.sh -k routing      any other pytest arguments; files are named from this directory
 #
 # Needs python3-venv, maven, a Java runtime (17 or later) and redis-server. The Python packages and the
-# broker's jars are fetched once, into build/. BUILD names the directory that holds the binaries.
+# broker's jars are fetched once, into build/; what clients in other languages need, by fetched.py. BUILD names the directory that holds the binaries.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)

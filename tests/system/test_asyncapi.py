@@ -1,14 +1,13 @@
 """schemas/asyncapi.yaml is valid, and in step with the protocol's tables and the JSON Schemas."""
 
 import re
-import shutil
 
 import pytest
 import yaml
 
+from fetched import node, node_packages, run
 from schema import DIRECTORY, SCHEMAS
 from servers import ROOT
-from test_clients import making, run
 
 DOCUMENT = yaml.safe_load((DIRECTORY / "asyncapi.yaml").read_text())
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
@@ -60,14 +59,5 @@ def test_topics_are_those_of_the_protocol():
 
 @pytest.mark.clients
 def test_the_parser_of_asyncapi_has_nothing_to_say():
-    if not (shutil.which("node") and shutil.which("npm")):
-        pytest.skip("node or npm is not installed")
-    built = ROOT / "build" / "asyncapi"
-    sources = [ROOT / "tests" / "system" / "asyncapi" / name for name in ("package.json", "package-lock.json")]
-    with making(built, *sources) as needed:
-        if needed:
-            for source in sources:
-                shutil.copy(source, built)
-            run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", seconds=300, cwd=built)
-    shutil.copy(ROOT / "tests" / "system" / "asyncapi" / "check.js", built)
-    assert run("node", built / "check.js", DIRECTORY / "asyncapi.yaml", seconds=300) == "ok\n"
+    built = node_packages("asyncapi", ROOT / "tests" / "system" / "asyncapi")
+    assert run(node(), built / "check.js", DIRECTORY / "asyncapi.yaml", seconds=300) == "ok\n"

@@ -1,7 +1,6 @@
 """Signed commands, on a real broker and Redis: what is refused, and that nothing of it was decoded before."""
 
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -10,8 +9,8 @@ import msgpack
 import pytest
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 
+from fetched import go_program, java_classes, run
 from servers import ROOT, wait_for
-from test_clients import making, run
 from test_exits import CONFIG, OK, assert_ends
 from test_exits import run as run_program
 from test_settings import heard, reload, set_settings  # noqa: F401 (a fixture)
@@ -462,26 +461,14 @@ def python_example():
 
 
 def java_example():
-    if not shutil.which("javac"):
-        pytest.skip("no Java compiler is installed (javac)")
-    built = ROOT / "build" / "signing-java"
-    libraries = ROOT / "build" / "kafka" / "libs"
-    with making(built, SIGNING / "Sign.java") as needed:
-        if needed:
-            run("javac", "-cp", f"{libraries}/*", "-d", built / "classes", SIGNING / "Sign.java")
-    return ["java", "-cp", f"{built}/classes:{libraries}/*", "Sign"]
+    return ["java", "-cp", java_classes("signing-java", SIGNING / "Sign.java"), "Sign"]
 
 
 def go_example():
-    if not shutil.which("go"):
-        pytest.skip("Go is not installed")
-    built = ROOT / "build" / "signing-go"
-    with making(built, *(SIGNING / name for name in ("sign.go", "go.mod", "go.sum"))) as needed:
-        if needed:
-            run("go", "build", "-o", built / "sign", cwd=SIGNING, seconds=300)
-    return [built / "sign"]
+    return [go_program("signing-go", SIGNING)]
 
 
+@pytest.mark.timeout(900)  # with what may have to be fetched
 @pytest.mark.parametrize("example", [python_example, java_example, go_example])
 def test_examples(signing, example):
     command = example()
