@@ -37,7 +37,7 @@ LIB := $(BUILD)/libaccountd.a
 CTL_LIB := $(BUILD)/libaccountctl.a
 FUNCTIONS := $(BUILD)/gen/functions_lua.h
 
-.PHONY: all deps demo check check-unit check-system roundtrip check-asan check-asan-unit settings-docs metrics-docs format tidy clean help force
+.PHONY: all deps demo check check-unit check-system roundtrip html check-asan check-asan-unit settings-docs metrics-docs format tidy clean help force
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -80,6 +80,9 @@ check-system: all ## the programs on a real Kafka and Redis, SYSTEM_JOBS files o
 
 roundtrip: all ## an export of ACCOUNTS accounts is imported again, in every format and compression
 	@ACCOUNTS=$(or $(ACCOUNTS),1000000) tests/system/run.sh -q -s test_roundtrip.py
+
+html: all ## schemas/asyncapi.yaml as a page, build/asyncapi.html
+	@tests/system/run.sh -q test_asyncapi.py -k page
 
 format: ## lay all C files out
 	$(CLANG_FORMAT) -i $(FORMATTED)

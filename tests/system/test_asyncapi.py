@@ -1,5 +1,6 @@
 """schemas/asyncapi.yaml is valid, and in step with the protocol's tables and the JSON Schemas."""
 
+import html
 import re
 
 import pytest
@@ -37,10 +38,13 @@ def test_headers_are_those_of_the_protocol():
     assert headers("replayNoteHeaders") == set(re.findall(r"`(accountd-[^`]+)`", note)) - {"accountd-error-code"}
 
 
+def received_operations():
+    return [name for name, op in DOCUMENT["components"]["operations"].items() if op["action"] == "receive"]
+
+
 def test_operations_are_those_of_the_commands():
     ops = [branch["$ref"].rpartition("/")[2] for branch in SCHEMAS["command.schema.json"]["oneOf"]]
-    received = [name for name, op in DOCUMENT["components"]["operations"].items() if op["action"] == "receive"]
-    assert received == ops
+    assert received_operations() == ops
     for op in ops:
         assert DOCUMENT["components"]["messages"][op]["payload"] == {"$ref": f"./command.schema.json#/$defs/{op}"}
         assert DOCUMENT["operations"][op] == {"$ref": f"#/components/operations/{op}"}
@@ -58,6 +62,25 @@ def test_topics_are_those_of_the_protocol():
 
 
 @pytest.mark.clients
-def test_the_parser_of_asyncapi_has_nothing_to_say():
+@pytest.mark.long
+@pytest.mark.timeout(900)  # with what it may have to fetch
+def test_the_parser_has_nothing_to_say_and_a_page_shows_all():
+    """AsyncAPI's own parser; and its component, which makes build/asyncapi.html. `make html` is this test."""
+    page = ROOT / "build" / "asyncapi.html"
+    page.unlink(missing_ok=True)
     built = node_packages("asyncapi", ROOT / "tests" / "system" / "asyncapi")
-    assert run(node(), built / "check.js", DIRECTORY / "asyncapi.yaml", seconds=300) == "ok\n"
+    assert run(node(), built / "page.js", DIRECTORY / "asyncapi.yaml", page, seconds=300) == "ok\n"
+    text = re.sub(r"<(script|style)>.*?</\1>", "", page.read_text(), flags=re.DOTALL)
+    shown = html.unescape(re.sub(r"<[^>]*>", "\n", text))
+    lines = set(shown.splitlines())
+    operations = {**DOCUMENT["operations"], **DOCUMENT["components"]["operations"]}
+    for operation in operations.values():
+        assert "$ref" in operation or operation["summary"] in lines, operation
+    for channel in DOCUMENT["channels"].values():
+        assert channel["address"] is None or channel["address"] in lines, channel
+    for name, message in DOCUMENT["components"]["messages"].items():
+        assert {name, message["summary"]} <= lines, name
+    # Each payload is that of a JSON Schema, with its example.
+    for what in ("reply", "manifest"):
+        assert f"{what}.schema.json" in shown, what
+    assert shown.count('"code":"account_not_found"') >= len(received_operations())
