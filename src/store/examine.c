@@ -197,9 +197,13 @@ void acd_store_examine(struct acd_store_handle *store, struct acd_arena *arena, 
     acd_args_str(&args, "INFO");
     result = acd_redis_call(&store->redis, &args, &reply);
     if (result == ACD_STORE_OK) {
+        bool master = acd_slice_is(acd_info_value(acd_reply_slice(reply), "role"), "master");
+
         examine_info(acd_reply_slice(reply), findings);
         freeReplyObject(reply);
-        examine_rights(store, arena, findings);
+        /* A replica says READONLY to whatever writes, also to a user who may not. */
+        if (master)
+            examine_rights(store, arena, findings);
     } else if (result == ACD_STORE_DOWN) {
         acd_finding_add(findings, ACD_FOUND_UNREACHABLE,
                         "Redis: it closes the connection: %s: see redis.port, redis.tls and "

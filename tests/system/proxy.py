@@ -16,6 +16,7 @@ class Proxy:
         self.target = ("127.0.0.1", port)
         self.needle = None
         self.act = None
+        self.reword = bytes  # what Redis says as the client hears it
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -60,7 +61,7 @@ class Connection:
                         self.cut()
                     elif key.fileobj is self.server:
                         self.request = b""
-                        self.client.sendall(data)
+                        self.client.sendall(self.proxy.reword(data))
                     else:
                         self.take(data)
                     if not self.open:

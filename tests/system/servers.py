@@ -131,10 +131,11 @@ log.message.timestamp.after.max.ms=9223372036854775807
 class Redis:
     """A redis-server that keeps nothing on disk."""
 
-    def __init__(self, directory, port=None):
+    def __init__(self, directory, port=None, options=()):
         self.directory = Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
+        self.options = options
         self.process = None
         self.client = redis.Redis(host="127.0.0.1", port=self.port, decode_responses=True)
         self.start()
@@ -142,7 +143,7 @@ class Redis:
     def start(self):
         command = [REDIS_SERVER, "--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
         with open(self.directory / "redis.log", "ab") as log:
-            command += ["--dir", str(self.directory), "--unixsocket", str(self.directory / "sock")]
+            command += ["--dir", str(self.directory), "--unixsocket", str(self.directory / "sock"), *self.options]
             self.process = subprocess.Popen(WITH_PARENT + command, stdout=log, stderr=subprocess.STDOUT)
         wait_for(f"{REDIS_SERVER} on port {self.port}", self._answers)
 

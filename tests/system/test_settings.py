@@ -2,6 +2,7 @@
 while accountd runs, and let it make its topics."""
 
 import contextlib
+import re
 import signal
 import socket
 import time
@@ -11,7 +12,8 @@ from confluent_kafka.admin import ConfigResource
 
 from daemon import libconfig
 from generator import SMALL, Load, answered
-from servers import free_port, wait_for
+from proxy import Proxy
+from servers import Redis, free_port, wait_for
 from test_exits import CONFIG, CREATE, OK, USAGE, assert_ends, run
 
 UNAVAILABLE, NOPERM = 69, 77
@@ -91,6 +93,20 @@ def test_topics_that_do_not_fit(world, kafka):
     assert f"error: topic {here.topics.replies} is not only compacted" in said, said
 
 
+def test_commands_that_would_be_compacted(world, kafka):
+    """And a changelog that is too narrow, which accountd itself mends."""
+    here = world(start=False)
+    compacted, narrow = here.name + ".compacted", here.name + ".narrow"
+    kafka.make_topic(compacted, 2, cleanup_policy="compact")
+    kafka.make_topic(narrow, 1, cleanup_policy="compact")
+    code, found, said = check(here.daemon(start=False, kafka={"commands": compacted}))
+    assert code == CONFIG, said
+    assert f"error: topic {compacted} is compacted, which drops commands before they are read" in said, said
+    code, found, said = check(here.daemon(start=False, kafka={"changelog": narrow}))
+    assert code == OK, said
+    assert f"warning: topic {narrow} has 1 partitions and {here.topics.commands} has 2: accountd adds" in said, said
+
+
 def test_a_changelog_that_is_too_wide(world, kafka):
     here = world(start=False)
     wide = here.name + ".wide"
@@ -106,6 +122,41 @@ def test_a_redis_that_evicts(world):
     code, found, said = check(here.daemon(start=False))
     assert code == CONFIG, said
     assert "error: Redis: maxmemory-policy is allkeys-lru" in said and "noeviction" in said
+    daemon = here.daemon(start=False).start(ready=False)
+    wait_for(daemon.log, lambda: "this Redis evicts keys" in daemon.http("/readyz")[1])
+    assert not here.redis.keys("*"), "it was written to"
+    daemon.stop()
+
+
+@pytest.mark.parametrize("kind", ["replica", "cluster", "old"])
+def test_a_redis_that_does_not_fit(world, tmp_path, kind):
+    """Each is what it says, but for the old one, whose words alone are old. accountd serves nothing with the others."""
+    here = world(start=False)
+    options = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())] if kind == "cluster" else []
+    other = Redis(tmp_path / "other", options=options)
+    proxy = Proxy(other.port)
+    if kind == "replica":
+        other.client.replicaof("127.0.0.1", here.redis_server.port)
+    if kind == "old":
+        proxy.reword = lambda said: re.sub(rb"(?<=redis_version:)\d+\.", b"6.", said)
+    wanted = {
+        "replica": "error: Redis: it is a replica: name the master in redis.host",
+        "cluster": "error: Redis: it is a cluster, which is not supported",
+        "old": "error: Redis: version 6.",
+    }[kind]
+    try:
+        daemon = here.daemon(start=False, redis={"port": proxy.port})
+        code, found, said = check(daemon)
+        assert code == CONFIG and wanted in said, said
+        assert len([line for line in found if line.startswith("error: ")]) == 1, said
+        if kind != "old":
+            daemon.start(ready=False)
+            wait_for(daemon.log, lambda: f"this Redis is a {kind}" in daemon.http("/readyz")[1])
+            assert not other.client.keys("*"), "it was written to"
+            daemon.stop()
+    finally:
+        proxy.close()
+        other.close()
 
 
 def test_a_user_without_rights(world, tmp_path):
