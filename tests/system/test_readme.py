@@ -125,7 +125,6 @@ NEED = {
     "make deb": "a machine to install on",
     "make": "a machine to install on",
     "sudo editor /etc/accountd/accountd.conf": "a machine to install on",
-    "ACCOUNTD_KAFKA_BROKERS=kafka:9092 ACCOUNTD_APPS=shop,forum accountd -c /etc/accountd/accountd.conf": "a Kafka",
     "sudo systemd-run --pipe -p DynamicUser=yes -p LoadCredential=redis-password:"
     "/etc/credstore/accountd.redis-password \\": "a machine that systemd has booted",
     "sudo systemctl daemon-reload": "a machine that systemd has booted",
@@ -148,6 +147,7 @@ RUN = {
     "sh import": "test_import.py",
     "sh resume": "test_import.py",
     "sh export-all": "test_import.py",
+    "sh environment": "test_settings.py",
     "sh status": "test_status.py",
     "sh status-script": "test_status.py",
     "sh bench": "test_bench.py",

@@ -5,6 +5,7 @@ import contextlib
 import re
 import signal
 import socket
+import subprocess
 import time
 
 import pytest
@@ -13,7 +14,7 @@ from confluent_kafka.admin import ConfigResource
 from daemon import libconfig
 from generator import SMALL, Load, answered
 from proxy import Proxy
-from servers import Redis, free_port, wait_for
+from servers import BUILD, ROOT, WITH_PARENT, Redis, free_port, wait_for
 from test_exits import CONFIG, CREATE, OK, USAGE, assert_ends, run
 
 UNAVAILABLE, NOPERM = 69, 77
@@ -43,6 +44,23 @@ def test_wrong_environment():
         assert "TCP" not in said
     said = assert_ends(2, "accountctl", "-c", "/dev/null", "list", environment=wrong)
     assert "ACCOUNTD_REDIS_PORT" in said
+
+
+def test_the_environment_of_the_documentation(world, kafka):
+    """The block that is marked so starts accountd, whatever the file says of brokers and apps."""
+    here = world(start=False, settings={"apps": ["demo"]})
+    daemon = here.daemon(start=False, kafka={"brokers": f"127.0.0.1:{free_port()}"})
+    document = (ROOT / "docs" / "operations.md").read_text()
+    [block] = re.findall(r"^```sh environment\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+    block = block.replace("kafka:9092", kafka.address).replace("/etc/accountd/accountd.conf", str(daemon.config))
+    with open(daemon.errors, "ab") as log:
+        shell = ["bash", "-ec", f"PATH={BUILD}:$PATH\nexec env {block}"]
+        daemon.process = subprocess.Popen([*WITH_PARENT, *shell], stdout=log, stderr=log)
+    daemon.wait_ready()
+    here.model.allowed_apps = ["shop", "forum"]
+    here.ask({**CREATE, "app": "forum", "account": "a"})
+    assert here.ask({**CREATE, "app": "demo", "account": "a"}).code == "app_forbidden"
+    daemon.stop()
 
 
 # ---- --check-config --connect
