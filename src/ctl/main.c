@@ -1,6 +1,7 @@
 /* accountctl: from the command line to the exit status. */
 #include <jansson.h>
 #include <locale.h>
+#include <openssl/crypto.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -222,6 +223,8 @@ int main(int argc, char **argv)
     struct session session = {0};
     enum acd_ctl_exit result;
 
+    /* Threads of librdkafka are still at work at the end: OpenSSL must not be taken down around them. */
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
     /* For the width of characters only: numbers stay as C writes them. */
     (void)setlocale(LC_CTYPE, "");
     result = acd_ctl_args_read(&session.args, argc, argv);

@@ -461,5 +461,8 @@ def test_certificates(make, guarded, tmp_path):
     daemons[0].start(ready=False)
     wait_for(daemons[0].log, lambda: "no TLS: " in daemons[0].http("/readyz")[1])
     daemons[0].stop()
-    code, printed = run("accountctl", "-c", daemons[0].config, "--app", "demo", "--timeout", "1", "list")
-    assert code == 6 and "certificate verify failed" in printed, printed
+    # It ends while librdkafka tries again; that has crashed once in sixty times.
+    refused = lambda _: run("accountctl", "-c", daemons[0].config, "--app", "demo", "--timeout", "1", "list")
+    with ThreadPoolExecutor(4) as pool:
+        for code, printed in pool.map(refused, range(40)):
+            assert code == 6 and "certificate verify failed" in printed, (code, printed)
