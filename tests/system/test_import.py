@@ -1,5 +1,6 @@
 """accountctl import on real servers: every account once and in order, whatever the file and whatever dies."""
 
+import base64
 import bz2
 import csv
 import gzip
@@ -322,6 +323,7 @@ BAD = [
     (b"\xff\xfe", "malformed", None),
     (b"[" * 100_000, "malformed", None),
     (b'{"account":"x","profile":{"nickname":"' + b"y" * 600_000 + b'"}}', "malformed", None),
+    (b'{"account":"x","profile":{"nickname":"' + b"z" * 200_000, "malformed", None),
     (b"", None, None),
     (b'{"account":"last","revision":7,"app":"other","created_at":"x","type":null}', None, None),
 ]
@@ -337,6 +339,10 @@ def test_rejected_lines_of_ndjson(ctl, here, app, tmp_path):
     assert told == expected
     assert all(line["rejected"]["message"] for line in lines)
     assert lines[0]["account"] == "bad name" and lines[1]["rejected"]["text"] == "{"
+    # As they were, all that is read of a line at most; of what is longer the beginning.
+    kept = {line["rejected"]["line"]: line["rejected"].get("text", "").encode() for line in lines}
+    assert kept[10] == BAD[9][0] and kept[11] == BAD[10][0][:4096] and kept[12] == BAD[11][0]
+    assert base64.b64decode(lines[7]["rejected"]["text_base64"]) == b"\xff\xfe"
     code, out, said = ctl(app, "import", file, "--on-exists", "skip")
     assert code == 3 and "line 4, x: invalid_field at profile.level" in said
     # Mended, in the same format and with what import adds.
@@ -351,6 +357,34 @@ def test_rejected_lines_of_ndjson(ctl, here, app, tmp_path):
     (line,) = map(json.loads, again.read_text().splitlines())
     assert line["account"] == "bad name" and line["rejected"]["line"] == 4
     assert stored(here, app, "x2")["level"] == "2"
+
+
+def test_names_of_rejected_lines(ctl, app, tmp_path):
+    """Under a name that says something else they could not be imported."""
+    for form, names in (("csv", "a.ndjson a.json a.csv.gz a.gz"), ("ndjson", "a.csv a.zst"), ("msgpack", "a.msgpack")):
+        file = tmp_path / f"file.{form}"
+        file.write_bytes(WRITE[form]([full(0, "!")]))
+        for name in names.split():
+            code, out, said = ctl(app, "import", file, "--rejects", tmp_path / name)
+            assert code == 2 and "give it another name" in said and not out, (form, name, said)
+        code, out, said = ctl(app, "import", file, "--rejects", "-")
+        assert code == 2 and "name a file" in said
+        assert sorted(path.name for path in tmp_path.iterdir()) == [file.name]
+        good = tmp_path / ("good.csv" if form == "csv" else "good.json")
+        assert ctl.counts(app, file, "--rejects", good, code=1) == [0, 0, 0, 1]
+        assert ctl.counts(app, good, code=1) == [0, 0, 0, 1]
+        for path in tmp_path.iterdir():
+            path.unlink()
+
+
+def test_rows_in_another_encoding_can_be_mended(ctl, here, app, tmp_path):
+    """What is rejected of a file in Latin-1 is a file in Latin-1."""
+    file, rejects = tmp_path / "a.csv", tmp_path / "rejects.csv"
+    file.write_bytes("account,nickname\na,Jürgen\nb,Bob\n".encode("latin-1"))
+    assert ctl.counts(app, file, "--rejects", rejects, code=3) == [1, 0, 0, 1]
+    rejects.write_bytes(rejects.read_bytes().decode("latin-1").encode())
+    assert ctl.counts(app, rejects) == [1, 0, 0, 0]
+    assert stored(here, app, "a")["nickname"] == "Jürgen"
 
 
 def test_rejected_rows_of_csv(ctl, here, app, tmp_path):
@@ -371,7 +405,7 @@ def test_rejected_rows_of_csv(ctl, here, app, tmp_path):
         b'h,10,"never closed\r\n'
     )
     assert ctl.counts(app, file, "--rejects", rejects, code=3) == [2, 0, 0, 9]
-    rows = list(csv.DictReader(io.StringIO(rejects.read_bytes().decode(), newline=""), strict=True))
+    rows = list(csv.DictReader(io.StringIO(rejects.read_bytes().decode(errors="surrogateescape"), newline=""), strict=True))
     assert [(int(row["rejected_line"]), row["rejected_code"], row["rejected_field"]) for row in rows] == [
         (3, "invalid_field", "account"),
         (5, "invalid_field", "profile.level"),
@@ -385,6 +419,7 @@ def test_rejected_rows_of_csv(ctl, here, app, tmp_path):
     ]
     assert (rows[0]["account"], rows[0]["signature"]) == ('bad "name', "two\nlines")
     assert rows[1]["signature"] == "'=1" and rows[4]["rejected_text"] == "c,5,x,,,more"
+    assert (rows[6]["account"], rows[6]["signature"]) == ("f", "\udcff")
     text = rejects.read_bytes().replace(b"high", b"44").replace(b'"bad ""name"', b"good")
     rejects.write_bytes(text)
     again = tmp_path / "again.csv"

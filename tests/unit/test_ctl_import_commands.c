@@ -182,16 +182,22 @@ static void test_rejects(void **state)
          "m\"}}\n",
          false},
         {ACD_NDJSON, "{\xff",
-         "{\"rejected\":{\"line\":7,\"account\":\"a\",\"code\":\"internal\",\"message\":\"=m\",\"text\":\"{?"
-         "\"}}\n",
+         "{\"rejected\":{\"line\":7,\"account\":\"a\",\"code\":\"internal\",\"message\":\"=m\","
+         "\"text_base64\":\"e/8=\"}}\n",
          false},
         {ACD_NDJSON, "{}",
          "{\"rejected\":{\"line\":7,\"account\":\"a\",\"code\":\"internal\",\"message\":\"=m\",\"text\":\"{}"
          "\"}}\n",
          true},
+        {ACD_MSGPACK, "\x81\xa1",
+         "{\"rejected\":{\"line\":7,\"account\":\"a\",\"code\":\"internal\",\"message\":\"=m\","
+         "\"text_base64\":\"gaE=\"}}\n",
+         false},
         {ACD_CSV, "a,\"=\"\"x\"\"\",8", "a,\"=\"\"x\"\"\",7,a,internal,,'=m,\r\n", false},
         {ACD_CSV, "a", "a,,7,a,internal,,'=m,\r\n", false},
         {ACD_CSV, "a,b,c,d", ",,7,a,internal,,'=m,\"a,b,c,d\"\r\n", false},
+        {ACD_CSV, "a,J\xfcrgen", "a,J\xfcrgen,7,a,internal,,'=m,\r\n", false},
+        {ACD_CSV, "a,b,c,\xfc", ",,7,a,internal,,'=m,\"a,b,c,\xfc\"\r\n", false},
         {ACD_CSV, "\"a\"b", ",,7,a,internal,,'=m,\"\"\"a\"\"b\"\r\n", false},
     };
     struct acd_ctl_csv csv;

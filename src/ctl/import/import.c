@@ -15,6 +15,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include "../suffix.h"
 #include "../terminal.h"
 #include "accountd/clock.h"
 #include "accountd/text.h"
@@ -125,15 +126,33 @@ static bool is_same_file(const char *a, const char *b)
            first.st_ino == second.st_ino;
 }
 
+/* Under a name that says something else the file could not be imported. */
+static bool is_misnamed(const char *path, enum acd_format format)
+{
+    struct acd_ctl_suffix suffix = acd_ctl_suffix_of(path);
+
+    if (suffix.has_compression)
+        return true;
+    if (format == ACD_CSV)
+        return suffix.has_format && suffix.format != ACD_CSV;
+    return suffix.has_format && (suffix.format == ACD_CSV || suffix.format == ACD_MSGPACK);
+}
+
 static enum acd_ctl_exit open_rejects(struct acd_ctl_import *import)
 {
     const char *path = import->args->rejects;
+    enum acd_format format = import->lines.frame->format;
 
     if (path && is_same_file(path, import->path)) {
         acd_ctl_error("--rejects %s: this is the file that is imported", path);
         return ACD_CTL_USAGE;
     }
-    import->rejects.format = import->lines.frame->format;
+    if (path && is_misnamed(path, format)) {
+        acd_ctl_error("--rejects %s: the file will be %s, not packed; give it another name", path,
+                      format == ACD_CSV ? "csv" : "ndjson");
+        return ACD_CTL_USAGE;
+    }
+    import->rejects.format = format;
     import->rejects.csv = &import->lines.csv;
     if (acd_ctl_rejects_open(&import->rejects, path, import->state.rejects_bytes) == 0)
         return ACD_CTL_OK;
@@ -380,6 +399,8 @@ enum acd_ctl_exit acd_ctl_import_check(const struct acd_ctl_args *args)
         acd_ctl_error("which app? Give --app, or set ACCOUNTCTL_APP");
     else if (args->resume && args->dry_run)
         acd_ctl_error("--dry-run changes nothing, so there is nothing to --resume");
+    else if (args->rejects && strcmp(args->rejects, "-") == 0)
+        acd_ctl_error("--rejects -: the summary goes to stdout; name a file");
     else if (check_app(args->app) && check_word("on-exists", args->on_exists, on_exists) &&
              check_word("format", args->format, formats) &&
              check_word("compression", args->compression, compressions))

@@ -8,11 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../bytes.h"
 #include "accountd/codec.h"
-#include "accountd/text.h"
-
-/* What is shown of a line that is no record. */
-#define TEXT_MAX 4096
 
 int acd_ctl_rejects_open(struct acd_ctl_rejects *out, const char *path, int64_t bytes)
 {
@@ -68,27 +65,14 @@ static void add_header(struct acd_buffer *buffer, const struct acd_ctl_csv *csv)
     }
 }
 
-/* What of a text can be shown as UTF-8. */
-static struct acd_slice shown(struct acd_arena *arena, struct acd_slice text)
-{
-    char *copy = acd_arena_alloc(arena, text.len);
-
-    if (acd_utf8_valid(text))
-        return acd_slice(text.data, acd_utf8_cut(text, TEXT_MAX));
-    for (size_t i = 0; i < text.len; i++)
-        copy[i] = (unsigned char)text.data[i] < 0x80 ? text.data[i] : '?';
-    return acd_slice(copy, text.len < TEXT_MAX ? text.len : TEXT_MAX);
-}
-
-/* The cells as they were. False where the line is no row of the file, and its text is given instead. */
+/* The cells as they were, in whatever encoding. False where the line is no row of the file, and its text is
+ * given instead. */
 static bool add_cells(struct acd_buffer *buffer, const struct acd_ctl_csv *csv,
                       const struct acd_ctl_line *line)
 {
     static struct acd_slice cells[ACD_CTL_COLUMNS_MAX];
     struct acd_slice copy = acd_arena_copy(buffer->arena, line->text);
-    int count = line->cut || !acd_utf8_valid(copy)
-                    ? -1
-                    : acd_ctl_csv_cells((char *)(uintptr_t)copy.data, copy.len, cells, csv->count);
+    int count = line->cut ? -1 : acd_ctl_csv_cells((char *)(uintptr_t)copy.data, copy.len, cells, csv->count);
     bool whole = count >= 0 && (uint32_t)count <= csv->count;
 
     for (uint32_t i = 0; i < csv->count; i++) {
@@ -113,7 +97,7 @@ static void add_row(struct acd_buffer *buffer, const struct acd_ctl_csv *csv, co
     }
     acd_buffer_add_char(buffer, ',');
     if (!whole)
-        add_cell(buffer, shown(buffer->arena, line->text), true);
+        add_cell(buffer, line->text, true);
     acd_buffer_add_str(buffer, "\r\n");
 }
 
@@ -169,6 +153,7 @@ static bool add_object(struct acd_buffer *buffer, enum acd_format format, const 
     enum acd_encoding encoding = format == ACD_MSGPACK ? ACD_ENCODING_MSGPACK : ACD_ENCODING_JSON;
     json_t *rejected = json_object();
     struct acd_value record;
+    int failed = 0;
     json_t *json;
     char *text;
 
@@ -179,13 +164,12 @@ static bool add_object(struct acd_buffer *buffer, enum acd_format format, const 
     put(rejected, "message", line->message);
     if (line->cut || acd_codec_decode(encoding, line->text, buffer->arena, &record)) {
         json = json_object();
-        if (format != ACD_MSGPACK)
-            put(rejected, "text", shown(buffer->arena, line->text));
+        failed = acd_ctl_put_bytes(rejected, "text", line->text);
     } else {
         json = json_of(&record);
     }
     (void)json_object_set_new(json, ACD_CTL_REJECTED, rejected);
-    text = json_dumps(json, JSON_COMPACT);
+    text = failed ? NULL : json_dumps(json, JSON_COMPACT);
     json_decref(json);
     if (!text)
         return false;

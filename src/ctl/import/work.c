@@ -14,6 +14,7 @@
 #include "../client.h"
 #include "../terminal.h"
 #include "accountd/clock.h"
+#include "accountd/text.h"
 
 /* How long an interrupt may go unnoticed. */
 #define WAIT_MS 200
@@ -76,7 +77,7 @@ static void add_line(struct acd_ctl_import *import, struct acd_ctl_segment *segm
     struct acd_ctl_entry entry;
 
     if (import->rejects.file)
-        text.kept = acd_slice(record.data, text.cut && record.len > TEXT_MAX ? TEXT_MAX : record.len);
+        text.kept = acd_slice(record.data, text.cut ? acd_utf8_cut(record, TEXT_MAX) : record.len);
     acd_arena_reset(&import->record);
     acd_ctl_lines_entry(&import->lines, &import->record, acd_slice_str(import->args->app), &entry);
     acd_ctl_segment_add(segment, &text, &entry);
