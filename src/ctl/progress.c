@@ -66,7 +66,8 @@ void acd_ctl_progress_show(struct acd_ctl_progress *progress, const struct acd_c
         return;
     progress->drawn_ms = now_ms;
     progress->drawn = true;
-    (void)fprintf(stderr, "\r\033[K%s",
+    /* A line that is longer than the window is cut by it: what it wraps would stay. */
+    (void)fprintf(stderr, "\r\033[K\033[?7l%s\033[?7h",
                   acd_ctl_progress_text(line, sizeof(line), progress, now, now_ms - progress->began_ms));
     (void)fflush(stderr);
 }
