@@ -103,7 +103,7 @@ static const struct {
          "  --all                 all accounts of the app; waits for up to ten minutes, or --timeout, while\n"
          "                        nothing is heard of it\n"
          "  --from-topic EXPORT   fetch the file of an earlier export again, by its id, while Kafka has it\n"
-         "  -o, --output FILE     where to (default: stdout); appears only when it is complete\n"
+         "  -o, --output FILE     where to (default and -: stdout); appears only when it is complete\n"
          "  --format FORMAT       ndjson (default), json, csv or msgpack; else what FILE's name says\n"
          "  --compression HOW     none (default), gzip or zstd; else what FILE's name says: .gz, .zst\n"
          "  --fields A,B,...      only these members of the records, in this order\n"

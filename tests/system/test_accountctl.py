@@ -213,11 +213,14 @@ def test_export_of_all_to_stdout(ctl, full_app):
     assert (code, len(out.splitlines()), errors) == (0, 3000, "")
     code, out, errors = ctl("nobodys", "export", "--all")
     assert (code, out, errors) == (0, "", "")
+    assert ctl(full_app, "export", "n0001", "--fields", "account", "-o", "-") == (0, '{"account":"n0001"}\n', "")
+    assert ctl(full_app, "export", "n0001", "--json", "-o", "-")[0] == 2
 
 
 def test_export_of_all_shows_how_far_it_is(ctl_on_a_terminal, full_app, tmp_path):
     said = ctl_on_a_terminal(full_app, "export", "--all", "-o", str(tmp_path / "a.ndjson"))
-    assert re.search(r"\[#+\.*\] +\d+ %  \d+ of 3000 accounts, \d+/s, \d+:\d\d left", said), said
+    # It does not wrap, however narrow the window is.
+    assert re.search(r"\x1b\[\?7l\[#+\.*\] +\d+ %  \d+ of 3000 accounts, \d+/s, \d+:\d\d left\x1b\[\?7h", said), said
     assert "exported 3000 accounts" in said
 
 

@@ -40,8 +40,13 @@ enum acd_ctl_exit acd_ctl_export_check(const struct acd_ctl_args *args)
 
 void acd_ctl_export_guess(struct acd_ctl_args *args)
 {
-    struct acd_ctl_suffix suffix = acd_ctl_suffix_of(args->output);
+    struct acd_ctl_suffix suffix;
 
+    if (strcmp(args->output, "-") == 0) {
+        args->output = NULL;
+        return;
+    }
+    suffix = acd_ctl_suffix_of(args->output);
     if (!args->compression && suffix.has_compression)
         args->compression = acd_compression_text(suffix.compression);
     if (!args->format && suffix.has_format)

@@ -8,7 +8,8 @@
 #include "../output.h"
 #include "chunks.h"
 
-/* Fills in format and compression from the name of the file, where they are not given: accounts.csv.gz. */
+/* Fills in format and compression from the name of the file, where they are not given: accounts.csv.gz.
+ * "-" becomes NULL, stdout. */
 void acd_ctl_export_guess(struct acd_ctl_args *args);
 
 /* True when options choose among all accounts. */
