@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "accountd/clock.h"
 #include "accountd/file_stream.h"
 #include "accountd/log.h"
 #include "accountd/metrics.h"
@@ -19,6 +20,10 @@
 
 /* Accounts that are read in one go: a millisecond of Redis, in which the workers wait. */
 #define PAGE_ACCOUNTS 200
+
+/* After this long a chunk goes although it is not full: of accounts that are packed well a full one takes
+ * many seconds, in which whoever waits would hear nothing. */
+#define CHUNK_EVERY_MS 1000
 
 /* A page of the index, and its accounts. */
 struct leaf {
@@ -41,8 +46,9 @@ struct acd_task {
     struct acd_file_stream *stream;
     int64_t newest_ms;
     struct acd_slice newest;
-    int64_t read;  /* accounts of the index that are in the file, or left out */
-    int64_t total; /* … that it had when the sweep began */
+    int64_t chunk_at_ms; /* when the last one went, or the sweep began */
+    int64_t read;        /* accounts of the index that are in the file, or left out */
+    int64_t total;       /* … that it had when the sweep began */
     atomic_bool cancelled;
     enum acd_task_state state; /* this and the next three: under the exporter's lock */
     bool taken;                /* a thread is at it */
@@ -99,6 +105,7 @@ static int send_chunk(void *context, int64_t seq, const struct acd_chunk *chunk)
                                    .value = chunk->value,
                                    .headers = headers};
 
+    task->chunk_at_ms = acd_clock_ms();
     message.header_count = acd_chunk_headers(&leaf_at(task)->arena, &task->manifest, seq, chunk, headers);
     headers[message.header_count++] = (struct acd_header){
         acd_slice_str("export-progress"),
@@ -189,6 +196,8 @@ static int take_accounts(struct acd_task *task, struct leaf *leaf)
     if (page->count > 0 && acd_file_stream_add(task->stream, &leaf->arena, outcomes, page->count))
         return task->error[0] ? -1 : fail(task, "the file could not be made for want of memory");
     acd_metric_add(ACD_METRIC_EXPORTED_ACCOUNTS, acd_export_count(outcomes, page->count));
+    if (acd_clock_ms() - task->chunk_at_ms >= CHUNK_EVERY_MS && acd_file_stream_flush(task->stream))
+        return task->error[0] ? -1 : fail(task, "the file could not be made for want of memory");
     return 0;
 }
 
@@ -196,6 +205,7 @@ static int sweep(struct acd_task *task)
 {
     bool more = task->newest.len > 0;
 
+    task->chunk_at_ms = acd_clock_ms();
     if (more)
         acd_store_ask_page(task->store, &leaf_at(task)->arena, &task->command, 0);
     while (more) {

@@ -27,6 +27,10 @@ int acd_file_stream_add(struct acd_file_stream *stream, struct acd_arena *arena,
                         const struct acd_outcome *outcomes, uint32_t count)
     __attribute__((warn_unused_result));
 
+/* Gives away what there is of a chunk, however little; nothing of what a compressor still holds. Returns 0,
+ * or -1. */
+int acd_file_stream_flush(struct acd_file_stream *stream) __attribute__((warn_unused_result));
+
 /* Completes the file. Fills in what a manifest says of it: format, compression, chunks, bytes, checksum (in
  * the arena) and accounts. Returns 0, or -1. */
 int acd_file_stream_end(struct acd_file_stream *stream, struct acd_arena *arena,

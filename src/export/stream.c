@@ -209,6 +209,11 @@ int acd_file_stream_add(struct acd_file_stream *stream, struct acd_arena *arena,
     return add(stream, text, false);
 }
 
+int acd_file_stream_flush(struct acd_file_stream *stream)
+{
+    return give_chunk(stream);
+}
+
 int acd_file_stream_end(struct acd_file_stream *stream, struct acd_arena *arena,
                         struct acd_manifest *manifest)
 {

@@ -13,6 +13,9 @@ from servers import Redis, wait_for
 # Keys of the changelog that stand for an open export of a whole app.
 EXPORT_KEY = b"accountd:export/"
 
+# Limits that no reply depends on: the model has nothing of them.
+UNSEEN = {"chunk_bytes", "exports"}
+
 
 class Exchange:
     """A command that was posted, what the model expects, and what came."""
@@ -50,7 +53,7 @@ class World:
             counts[topic] = count
         self.settings = self._settings(names, settings or {})
         self.topics = Topics(**names, allowed=self.settings["kafka"]["reply_topics"], partitions=counts)
-        limits = {name: value for name, value in self.settings.get("limits", {}).items() if name != "chunk_bytes"}
+        limits = {name: value for name, value in self.settings.get("limits", {}).items() if name not in UNSEEN}
         self.model = Model(self.topics, self.settings.get("apps", []), **limits)
         self.redis_server = Redis(directory / "redis")
         self.redis = self.redis_server.client

@@ -53,6 +53,7 @@ struct taken {
     size_t bound;
     int64_t chunks;
     size_t last;    /* bytes of the last chunk */
+    bool flushed;   /* it may be smaller than the bound */
     int64_t refuse; /* the chunk at which the sink ends the stream; 0: none */
 };
 
@@ -75,7 +76,7 @@ static int take(void *context, int64_t seq, const struct acd_chunk *chunk)
     assert_int_equal(seq, ++taken->chunks);
     assert_true(chunk->value.len > 0 && chunk->value.len <= taken->bound);
     /* Only the last one is smaller. */
-    assert_true(seq == 1 || taken->last == taken->bound);
+    assert_true(seq == 1 || taken->last == taken->bound || taken->flushed);
     taken->last = chunk->value.len;
     assert_true(acd_slice_is(sha256_of(chunk->value), chunk->sha256));
     acd_buffer_add_slice(&taken->joined, chunk->value);
@@ -209,6 +210,34 @@ static void test_nothing(void **state)
     }
 }
 
+/* Chunks may go before they are full: the file stays as it is, and none is empty. */
+static void test_flushed(void **state)
+{
+    for (int i = 0; i < 4 * 3; i++) {
+        struct acd_command command = export_of((enum acd_format)(i / 3), (enum acd_compression)(i % 3));
+        struct taken taken = {.bound = 1024, .flushed = true};
+        struct acd_file_stream *file = acd_file_stream_open(&command, taken.bound, take, &taken);
+        struct acd_manifest manifest = {0};
+        struct acd_slice wanted = stream(&command, ACCOUNTS, 1, taken.bound, &manifest);
+        int64_t chunks = manifest.chunks;
+
+        assert_non_null(file);
+        acd_buffer_init(&taken.joined, &arena, 1024);
+        for (uint32_t at = 0; at < ACCOUNTS; at++) {
+            assert_int_equal(acd_file_stream_add(file, &arena, &outcomes[at], 1), 0);
+            assert_int_equal(acd_file_stream_flush(file), 0);
+            assert_int_equal(acd_file_stream_flush(file), 0);
+        }
+        assert_int_equal(acd_file_stream_end(file, &arena, &manifest), 0);
+        acd_file_stream_close(file);
+        assert_true(acd_slice_equal(acd_buffer_slice(&taken.joined), wanted));
+        assert_true(acd_slice_equal(manifest.sha256, sha256_of(wanted)));
+        assert_int_equal(manifest.chunks, taken.chunks);
+        assert_int_equal(manifest.bytes, wanted.len);
+        assert_true(command.compression != ACD_PLAIN || manifest.chunks > chunks);
+    }
+}
+
 /* The sink may end the stream at any chunk; then nothing more comes of it. */
 static void test_a_sink_that_gives_up(void **state)
 {
@@ -237,6 +266,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         TEST(test_every_format),
         TEST(test_nothing),
+        TEST(test_flushed),
         TEST(test_a_sink_that_gives_up),
     };
 
