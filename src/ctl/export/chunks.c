@@ -116,7 +116,8 @@ enum acd_ctl_chunk_is acd_ctl_chunks_add(struct acd_ctl_chunks *chunks, const st
     if (seq < 1)
         return ACD_CTL_CHUNK_OTHER;
     if (seq > chunks->seen_count + 1)
-        bad = fail(chunks, "chunk %" PRId64 " of the file is missing", chunks->seen_count + 1);
+        bad = fail(chunks, "chunk %" PRId64 " of the file is missing: Kafka has deleted it already",
+                   chunks->seen_count + 1);
     else if (chunks->count >= 0 && seq > chunks->count)
         bad =
             fail(chunks, "the file has more chunks than the %" PRId64 " that were announced", chunks->count);
