@@ -173,6 +173,10 @@ def test_formats_and_compression(ctl, here, app, tmp_path, form, pack):
     assert here.redis.smembers(f"admins:{{{app}}}") == {"n3", "n4"}
     # By the first bytes, from stdin.
     assert ctl.counts(app, "-", "--on-exists", "update", stdin=data) == [0, 0, 60, 0]
+    with open(file, "rb") as opened:
+        command = [*ctl.command, "--app", app, "import", "/dev/stdin", "--on-exists", "skip"]
+        assert subprocess.run(command, stdin=opened, timeout=60).returncode == 0
+    assert not Path("/dev/stdin.import-state").exists()
 
 
 def test_labels_of_the_console(ctl, app, tmp_path):

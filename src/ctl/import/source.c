@@ -271,7 +271,8 @@ static bool begin(struct acd_ctl_source *source, const struct acd_ctl_source_wis
         return fail(source, strerror(errno));
     if (S_ISDIR(status.st_mode))
         return fail(source, strerror(EISDIR));
-    source->file = !standard && S_ISREG(status.st_mode);
+    /* /dev/stdin and /dev/fd/3 may be files, but nothing is kept beside them. */
+    source->file = !standard && S_ISREG(status.st_mode) && strncmp(wish->path, "/dev/", 5) != 0;
     source->size = S_ISREG(status.st_mode) ? status.st_size : 0;
     if (!fill(source) || !choose_compression(source, wish))
         return false;
