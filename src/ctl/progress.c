@@ -54,6 +54,23 @@ const char *acd_ctl_progress_text(char *out, int size, const struct acd_ctl_prog
     return out;
 }
 
+/* True when it is time to draw. */
+static bool is_due(struct acd_ctl_progress *progress, int64_t now_ms)
+{
+    if (!progress->shown || now_ms - progress->drawn_ms < DRAW_EVERY_MS)
+        return false;
+    progress->drawn_ms = now_ms;
+    progress->drawn = true;
+    return true;
+}
+
+/* A line that is longer than the window is cut by it: what it wraps would stay. */
+static void draw(const char *line)
+{
+    (void)fprintf(stderr, "\r\033[K\033[?7l%s\033[?7h", line);
+    (void)fflush(stderr);
+}
+
 void acd_ctl_progress_show(struct acd_ctl_progress *progress, const struct acd_ctl_extent *now)
 {
     int64_t now_ms = acd_clock_ms();
@@ -62,14 +79,21 @@ void acd_ctl_progress_show(struct acd_ctl_progress *progress, const struct acd_c
     /* Where an earlier process has left the file is known by the first read that goes on from there. */
     if (progress->before.done && !progress->before.bytes)
         progress->before.bytes = now->bytes;
-    if (!progress->shown || now_ms - progress->drawn_ms < DRAW_EVERY_MS)
+    if (is_due(progress, now_ms))
+        draw(acd_ctl_progress_text(line, sizeof(line), progress, now, now_ms - progress->began_ms));
+}
+
+void acd_ctl_progress_wait(struct acd_ctl_progress *progress, const char *what)
+{
+    int64_t now_ms = acd_clock_ms();
+    int64_t waited_s = (now_ms - progress->began_ms) / 1000;
+    char line[LINE_BYTES];
+
+    if (waited_s == 0 || !is_due(progress, now_ms))
         return;
-    progress->drawn_ms = now_ms;
-    progress->drawn = true;
-    /* A line that is longer than the window is cut by it: what it wraps would stay. */
-    (void)fprintf(stderr, "\r\033[K\033[?7l%s\033[?7h",
-                  acd_ctl_progress_text(line, sizeof(line), progress, now, now_ms - progress->began_ms));
-    (void)fflush(stderr);
+    (void)snprintf(line, sizeof(line), "waiting for %s, %" PRId64 ":%02" PRId64, what, waited_s / 60,
+                   waited_s % 60);
+    draw(line);
 }
 
 void acd_ctl_progress_clear(struct acd_ctl_progress *progress)

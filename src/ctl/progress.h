@@ -30,6 +30,9 @@ void acd_ctl_progress_begin(struct acd_ctl_progress *out, const char *unit, int6
 /* Drawn a few times a second at most, however often it is called. */
 void acd_ctl_progress_show(struct acd_ctl_progress *progress, const struct acd_ctl_extent *now);
 
+/* Nothing has come yet: says for how long, from the first second on. */
+void acd_ctl_progress_wait(struct acd_ctl_progress *progress, const char *what);
+
 /* Takes the line away, for other words; the next call of show draws it again. */
 void acd_ctl_progress_clear(struct acd_ctl_progress *progress);
 

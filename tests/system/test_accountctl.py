@@ -47,9 +47,9 @@ def ctl(here):
 def ctl_on_a_terminal(here):
     """Runs accountctl with a terminal; returns all that it said there."""
 
-    def run(app, *arguments):
+    def run(app, *arguments, config=here.daemons[0].config, code=0):
         terminal, end = pty.openpty()
-        command = [BUILD / "accountctl", "-c", here.daemons[0].config, "--app", app, *arguments]
+        command = [BUILD / "accountctl", "-c", config, "--app", app, *arguments]
         process = subprocess.Popen(command, stdin=end, stdout=end, stderr=end, env={**os.environ, "TERM": "xterm"})
         os.close(end)
         said = b""
@@ -59,7 +59,7 @@ def ctl_on_a_terminal(here):
         except OSError:  # the other end is closed
             pass
         os.close(terminal)
-        assert process.wait(60) == 0, said
+        assert process.wait(60) == code, said
         return said.decode()
 
     return run
@@ -222,6 +222,15 @@ def test_export_of_all_shows_how_far_it_is(ctl_on_a_terminal, full_app, tmp_path
     # It does not wrap, however narrow the window is.
     assert re.search(r"\x1b\[\?7l\[#+\.*\] +\d+ %  \d+ of 3000 accounts, \d+/s, \d+:\d\d left\x1b\[\?7h", said), said
     assert "exported 3000 accounts" in said
+
+
+def test_export_without_a_daemon_shows_that_it_waits(ctl, ctl_on_a_terminal, world, tmp_path):
+    config = world(partitions=1, start=False).daemon(start=False).config
+    arguments = ["export", "--all", "-o", str(tmp_path / "a.ndjson"), "--timeout", "2.5"]
+    said = ctl_on_a_terminal("demo", *arguments, config=config, code=5)
+    assert "waiting for accountd, 0:01" in said and "nothing was heard of the export for 2.5 s" in said, said
+    code, out, said = ctl("demo", *arguments, config=config)
+    assert code == 5 and not out and said.count("\n") == 1 and "waiting" not in said, said
 
 
 def test_import_shows_how_far_it_is(ctl_on_a_terminal, app, tmp_path):

@@ -125,6 +125,8 @@ static enum acd_ctl_exit follow(struct run *run)
             (void)usleep(LOOK_MS * 1000);
         if (result == ACD_CTL_OK)
             result = take_chunks(run);
+        if (run->chunks.seen_count == 0)
+            acd_ctl_progress_wait(&run->progress, "accountd");
         if (result == ACD_CTL_OK && acd_clock_ms() - run->heard_ms > patience_ms) {
             acd_ctl_progress_end(&run->progress);
             acd_ctl_error("nothing was heard of the export for %g s; it may still be carried out, and then "
