@@ -130,6 +130,8 @@ static void want(struct batch *batch, const struct item *item)
             entry->fresh = command->op == ACD_CREATE && command->on_exists == ACD_EXISTS_ERROR;
         entry->wanted = true;
     }
+    if (item->refusal.code == ACD_OK && may_touch_admins(command))
+        acd_state_app(&batch->state, command->app)->admins_wanted = true;
 }
 
 static struct part *part_of(struct batch *batch, struct partition *partition)

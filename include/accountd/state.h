@@ -21,6 +21,7 @@ struct acd_entry;
 struct acd_app {
     struct acd_slice name;
     struct acd_entry *entries; /* of this app, newest first */
+    bool admins_wanted;        /* a decision may look at the admin set, so that it is to be loaded */
     int64_t admins_base;       /* members of the admin set as loaded; -1: not loaded */
     int64_t admins;            /* … after the commands decided so far */
     bool admins_touched;       /* a decision looked at or changed it */

@@ -201,7 +201,7 @@ enum acd_store acd_store_load(struct acd_store_handle *store, struct acd_arena *
     enum acd_store result = ACD_STORE_OK;
 
     for (const struct acd_app *app = state->apps; app; app = app->next)
-        if (app->admins_base < 0)
+        if (app->admins_wanted && app->admins_base < 0)
             send_one(store, arena, "SCARD",
                      acd_store_key(store, arena, "admins:{%.*s}", ACD_SLICE_ARGS(app->name)));
     for (const struct acd_app *app = state->apps; app; app = app->next)
@@ -209,7 +209,7 @@ enum acd_store acd_store_load(struct acd_store_handle *store, struct acd_arena *
     if (!store->redis.context)
         return ACD_STORE_DOWN;
     for (struct acd_app *app = state->apps; app && result != ACD_STORE_DOWN; app = app->next)
-        if (app->admins_base < 0)
+        if (app->admins_wanted && app->admins_base < 0)
             keep_worst(&result, answer_app(store, app));
     for (struct acd_app *app = state->apps; app && result != ACD_STORE_DOWN; app = app->next)
         keep_worst(&result, answer_entries(store, arena, app));
