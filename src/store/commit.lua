@@ -351,13 +351,14 @@ local function mark(prefix, partition, marker)
     end
 end
 
--- What a commit writes with, by the kind of its keys.
+-- What a commit writes with, by the kind of its keys, and how many arguments of each tell of its rights: as many as a call
+-- has at least, or Redis from 7.2 on refuses to say.
 local WRITES = {
-    own = {'SET', 'DEL', 'RENAME', 'HSET', 'HDEL', 'ZADD', 'ZREMRANGEBYRANK'},
-    account = {'RESTORE', 'HSET', 'HDEL', 'DEL'},
-    index = {'ZADD', 'ZREM'},
-    admins = {'SADD', 'SREM'},
-    deleted = {'HSET', 'HDEL'},
+    own = {SET = 2, DEL = 1, RENAME = 2, HSET = 3, HDEL = 2, ZADD = 3, ZREMRANGEBYRANK = 3},
+    account = {RESTORE = 3, HSET = 3, HDEL = 2, DEL = 1},
+    index = {ZADD = 3, ZREM = 2},
+    admins = {SADD = 2, SREM = 2},
+    deleted = {HSET = 3, HDEL = 2},
 }
 
 -- The first of these that the user may not do, with its key; a right that is missing must show before anything is
@@ -369,9 +370,9 @@ local function forbidden(prefix, app)
         keys.account, keys.index, keys.admins, keys.deleted = app.account, app.index, app.admins, app.deleted
     end
     for kind, key in pairs(keys) do
-        for _, command in ipairs(WRITES[kind]) do
-            -- RENAME has two keys.
-            if not redis.acl_check_cmd(command, key, key) then
+        for command, count in pairs(WRITES[kind]) do
+            -- The first is the key, and so is the second of RENAME.
+            if not redis.acl_check_cmd(command, unpack({key, key, key}, 1, count)) then
                 return command .. ' ' .. key
             end
         end

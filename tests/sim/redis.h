@@ -125,6 +125,9 @@ enum redis_flag { REDIS_WRITES = 1, REDIS_GROWS = 2, REDIS_WHILE_LOADING = 4 };
 
 /* The flags of a command; the run fails when it is not known here. */
 unsigned int redis_flags(const struct redis_call *call);
+
+/* True for a call of a simulated command with fewer arguments than it takes. */
+bool redis_is_short(const struct redis_call *call);
 redisReply *redis_execute(struct redis_server *server, const struct redis_call *call);
 
 /* RESTORE of a hash. */

@@ -455,6 +455,14 @@ static size_t find_command(const struct redis_call *call)
     return COMMANDS;
 }
 
+bool redis_is_short(const struct redis_call *call)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (acd_slice_is(call->args[0], commands[i].name))
+            return call->count < commands[i].args;
+    return false;
+}
+
 unsigned int redis_flags(const struct redis_call *call)
 {
     size_t i = find_command(call);

@@ -1,4 +1,4 @@
-"""The README, word for word: its tour is one shell session, and its topics and settings are enough for a start."""
+"""README and tour, word for word: each is one shell session, and topics and settings are enough for a start."""
 
 import contextlib
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 from daemon import Daemon
 from servers import BUILD, ROOT, WITH_PARENT, Redis
 
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
 
 # In the place of Kafka's own program, whose options it knows as far as the README uses them.
 KAFKA_TOPICS = f"""#!{sys.executable}
@@ -32,10 +32,10 @@ admin.create_topics([topic])[given.topic].result(15)
 """
 
 
-def blocks(info):
+def blocks(document, info):
     """(language, text) of the fenced blocks whose info string matches."""
-    found = re.findall(rf"^```({info})\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    assert found, f"the README has no block that is marked {info}"
+    found = re.findall(rf"^```({info})\n(.*?)^```$", document.read_text(), re.MULTILINE | re.DOTALL)
+    assert found, f"{document.name} has no block that is marked {info}"
     return [(name.split()[0], text) for name, text in found]
 
 
@@ -62,14 +62,34 @@ def run_session(script, directory, seconds=120):
         shell.wait()
 
 
-def test_the_tour(tmp_path):
+def check_session(document, info, directory, lines):
+    """A document's session prints these lines, each after the one before: what another block printed proves nothing."""
     script = ""
-    for language, text in blocks("(?:sh|python) tour"):
+    for language, text in blocks(document, info):
         script += text if language == "sh" else f"{sys.executable} - <<'PYTHON'\n{text}PYTHON\n"
-    script = script.replace("build/accountd", f"{BUILD}/accountd").replace("$PWD/build", str(BUILD))
-    printed = run_session(script, tmp_path)
+    script = script.replace("$PWD/build", str(BUILD)).replace("build/accountd", f"{BUILD}/accountd")
+    script = script.replace("build/accountctl", f"{BUILD}/accountctl")
+    printed = run_session(script, directory)
     rest = printed
-    for line in (
+    for line in lines:
+        _, found, rest = rest.partition(line)
+        assert found, f"no {line!r}, or not where it should be, in\n{printed}"
+    assert not list(directory.iterdir()), "it leaves something behind"
+
+
+def test_the_first_look(tmp_path):
+    check_session(README, "sh look", tmp_path, (
+        "kafka_correlationId=1,content-type=application/json,accountd-status=ok\n",
+        '"account":"alice","status":"ok","revision":1,"changed":true',
+        "\nnickname\nAlice\n",
+        "edited alice (revision 2)\n",
+        "app,account,type,revision,",
+        "\ndemo,alice,general,2,",
+    ))  # fmt: skip
+
+
+def test_the_tour(tmp_path):
+    check_session(ROOT / "docs" / "tour.md", "(?:sh|python) tour", tmp_path, (
         "ready: commands are served",
         "kafka_correlationId=tour-1,content-type=application/json,accountd-status=ok\n",
         '"account":"alice","status":"ok","revision":1,"changed":true',
@@ -85,25 +105,21 @@ def test_the_tour(tmp_path):
         "field profile.birthday",
         "status 1\n",
         "'account': 'alice', 'status': 'ok', 'revision': 3, 'changed': True",
-    ):
-        # Each after the one before: what another block printed proves nothing.
-        _, found, rest = rest.partition(line)
-        assert found, f"no {line!r}, or not where it should be, in\n{printed}"
-    assert not list(tmp_path.iterdir()), "the tour leaves something behind"
+    ))  # fmt: skip
 
 
 def test_topics_and_settings(kafka, tmp_path):
-    """The README's names of hosts are the test's servers, and its three replicas the one that a single broker has."""
+    """The documents' names of hosts are the test's servers, and their three replicas the one that a single broker has."""
     program = tmp_path / "kafka-topics.sh"
     program.write_text(KAFKA_TOPICS)
     program.chmod(0o755)
-    script = "".join(text for _, text in blocks("sh topics")).replace("kafka:9092", kafka.address)
+    script = "".join(text for _, text in blocks(ROOT / "docs" / "operations.md", "sh topics")).replace("kafka:9092", kafka.address)
     script = script.replace("--replication-factor 3", "--replication-factor 1").replace("replicas=2", "replicas=1")
     run_session(f"PATH={tmp_path}:$PATH\n{script}", tmp_path)
 
     redis = Redis(tmp_path / "redis")
     daemon = Daemon(tmp_path, {})
-    settings = "".join(text for _, text in blocks("libconfig")).replace("kafka:9092", kafka.address)
+    settings = "".join(text for _, text in blocks(README, "libconfig")).replace("kafka:9092", kafka.address)
     settings = settings.replace('"redis"', f'"127.0.0.1"; port = {redis.port}')
     daemon.config.write_text(settings + daemon.config.read_text())
     check = [BUILD / "accountd", "--check-config", "-c", daemon.config]
@@ -135,6 +151,7 @@ NEED = {
 
 # Blocks that have a name, and the test that runs them as they stand.
 RUN = {
+    "sh look": "test_readme.py",
     "sh tour": "test_readme.py",
     "sh topics": "test_readme.py",
     "sh rights": "test_kafka_security.py",
