@@ -37,7 +37,7 @@ LIB := $(BUILD)/libaccountd.a
 CTL_LIB := $(BUILD)/libaccountctl.a
 FUNCTIONS := $(BUILD)/gen/functions_lua.h
 
-.PHONY: all deps demo check check-unit check-system roundtrip html check-asan check-asan-unit settings-docs metrics-docs format tidy clean help force
+.PHONY: all deps demo check check-unit check-system check-valkey roundtrip html check-asan check-asan-unit settings-docs metrics-docs format tidy clean help force
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -77,6 +77,11 @@ check-asan-unit: # in a make of its own, for its flags
 SYSTEM_JOBS ?= $(shell echo $$((2 * $$(nproc))))
 check-system: all ## the programs on a real Kafka and Redis, SYSTEM_JOBS files of tests at once
 	@tests/system/run.sh -n $(SYSTEM_JOBS) --dist loadfile
+
+check-valkey: all ## some of the system tests with valkey-server in the place of redis-server
+	@REDIS_SERVER=valkey-server tests/system/run.sh -n $(SYSTEM_JOBS) --dist loadfile \
+		test_contract_operations.py test_contract_storage.py test_exactly_once.py test_recovery.py \
+		test_redis_security.py test_signed.py
 
 roundtrip: all ## an export of ACCOUNTS accounts is imported again, in every format and compression
 	@ACCOUNTS=$(or $(ACCOUNTS),1000000) tests/system/run.sh -q -s test_roundtrip.py

@@ -31,6 +31,7 @@ fuzz=$!
 piece check-sim
 piece check-asan-sim
 piece check-system
+! command -v valkey-server >/dev/null || piece check-valkey
 piece chaos-short
 piece check-asan-system
 piece check-tsan

@@ -19,6 +19,10 @@ python3 python3-venv ca-certificates openssl stunnel4 procps systemd zsh"
     ;;
 esac
 
+# Debian has Valkey from 13 on; the tests run on it, too.
+release=$(sed -n 's/^VERSION_ID="\([0-9]*\)"$/\1/p' /etc/os-release)
+[ -n "${1:-}" ] || [ "${release:-0}" -lt 13 ] || packages="$packages valkey-server"
+
 installed() {
     dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed
 }

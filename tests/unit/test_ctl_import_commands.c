@@ -193,6 +193,11 @@ static void test_rejects(void **state)
          "{\"rejected\":{\"line\":7,\"account\":\"a\",\"code\":\"internal\",\"message\":\"=m\","
          "\"text_base64\":\"gaE=\"}}\n",
          false},
+        {ACD_MSGPACK,
+         "\x81\xa1"
+         "b\xc4\x01z",
+         "{\"b\":[],\"rejected\":{\"line\":7,\"account\":\"a\",\"code\":\"internal\",\"message\":\"=m\"}}\n",
+         false},
         {ACD_CSV, "a,\"=\"\"x\"\"\",8", "a,\"=\"\"x\"\"\",7,a,internal,,'=m,\r\n", false},
         {ACD_CSV, "a", "a,,7,a,internal,,'=m,\r\n", false},
         {ACD_CSV, "a,b,c,d", ",,7,a,internal,,'=m,\"a,b,c,d\"\r\n", false},

@@ -115,7 +115,8 @@ static json_t *json_of_map(const struct acd_value *map)
     return json;
 }
 
-/* MessagePack's bin and ext, which no field takes, are shown as null. */
+/* MessagePack's bin and ext are shown as an empty list, which no field takes either: null would pass for
+ * absent, and the line for a right one. */
 static json_t *json_of(const struct acd_value *value)
 {
     json_t *json;
@@ -136,9 +137,12 @@ static json_t *json_of(const struct acd_value *value)
         return json;
     case ACD_MAP:
         return json_of_map(value);
-    default:
-        return json_null();
+    case ACD_BYTES:
+        return json_array();
+    case ACD_NULL:
+        break;
     }
+    return json_null();
 }
 
 static void put(json_t *object, const char *name, struct acd_slice text)
