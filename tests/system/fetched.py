@@ -92,7 +92,9 @@ def node_packages(name, directory):
             npm = ["npm"]
             if not (node() == Path(shutil.which("node") or "") and shutil.which("npm")):
                 npm = [node(), node().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"]
-            run(*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", seconds=300, cwd=built)
+            # Node trusts authorities of its own; those of the machine may be needed, as they are for all others.
+            trusted = {"NODE_EXTRA_CA_CERTS": "/etc/ssl/certs/ca-certificates.crt", **os.environ}
+            run(*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", seconds=300, cwd=built, env=trusted)
     for program in directory.glob("*.js"):
         shutil.copy(program, built)
     return built

@@ -339,9 +339,10 @@ def test_killed_at_any_moment(many, seed):
     for number in range(12):
         posts = when_it_posts(here)
         process = ctl.start("dlq", "replay", "--all", "--no-wait", "--timeout", "30")
-        if number % 3:
+        # The first one dies within its transaction: one that comes to its end leaves nothing to the others.
+        if number % 3 or number == 0:
             posts(process)
-            time.sleep(chance.choice([0, 0, chance.uniform(0, 0.02)]))
+            time.sleep(chance.choice([0, 0, chance.uniform(0, 0.02)]) if number else 0)
         else:
             time.sleep(chance.uniform(0, 0.3))
         kills += process.poll() is None
