@@ -27,9 +27,6 @@ static const struct acd_kafka_default producer_defaults[] = {{"retry.backoff.ms"
  * any kind, of which some read nothing but gzip. */
 #define CHANGELOG_COMPRESSION "lz4"
 
-/* Messages that are given to librdkafka together. */
-#define TOGETHER_MAX 256
-
 struct acd_producer {
     rd_kafka_t *rk;
     rd_kafka_topic_t *handles[HANDLES_MAX];
@@ -41,7 +38,6 @@ struct acd_producer {
     int64_t *changelog_ends; /* by partition; written by the delivery callback, on the owner's thread */
     char error[256];
     char blamed[256]; /* the topic whose message failed in this transaction, or empty */
-    rd_kafka_message_t together[TOGETHER_MAX];
 };
 
 /* Without a delivery callback rd_kafka_flush, and so every commit, naps in steps of 10 ms. */
@@ -289,44 +285,6 @@ static rd_kafka_resp_err_t send_message(struct acd_producer *producer, const str
     return failure;
 }
 
-static bool is_plain(const struct acd_outgoing *message)
-{
-    return message->header_count == 0 && message->timestamp_ms == 0 &&
-           message->partition != ACD_ANY_PARTITION;
-}
-
-static void blame(struct acd_producer *producer, struct acd_slice topic, rd_kafka_resp_err_t failure)
-{
-    snprintf(producer->blamed, sizeof(producer->blamed), "%.*s", ACD_SLICE_ARGS(topic));
-    snprintf(producer->error, sizeof(producer->error), "message for %.*s: %s", ACD_SLICE_ARGS(topic),
-             rd_kafka_err2str(failure));
-}
-
-/* When the queue is full, the first ones were taken, and the others are given once more. */
-static rd_kafka_resp_err_t send_together(struct acd_producer *producer, struct acd_slice name, int count)
-{
-    rd_kafka_topic_t *topic = handle_of(producer, name);
-    rd_kafka_message_t *rest = producer->together;
-    rd_kafka_message_t *end = rest + count;
-    int64_t deadline = acd_clock_ms() + STEP_DEADLINE_MS;
-    rd_kafka_resp_err_t failure = topic ? RD_KAFKA_RESP_ERR_NO_ERROR : RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
-
-    while (rest < end && !failure) {
-        rd_kafka_produce_batch(topic, 0, RD_KAFKA_MSG_F_PARTITION, rest, (int)(end - rest));
-        while (rest < end && !rest->err)
-            rest++;
-        if (rest == end)
-            break;
-        if (rest->err != RD_KAFKA_RESP_ERR__QUEUE_FULL || acd_clock_ms() > deadline)
-            failure = rest->err;
-        else
-            rd_kafka_poll(producer->rk, 10);
-    }
-    if (failure)
-        blame(producer, name, failure);
-    return failure;
-}
-
 static enum acd_publish commit(struct acd_producer *producer)
 {
     int64_t deadline = acd_clock_ms() + STEP_DEADLINE_MS;
@@ -363,45 +321,11 @@ static enum acd_publish begin(struct acd_producer *producer, const struct acd_gr
     return result;
 }
 
-/* Those without headers are given together, topic by topic: their order among themselves is kept, and theirs
- * to the others is nobody's matter. */
-static rd_kafka_resp_err_t send_all(struct acd_producer *producer, const struct acd_outgoing *messages,
-                                    uint32_t count)
-{
-    struct acd_slice topic = {0};
-    int gathered = 0;
-    rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
-
-    for (uint32_t i = 0; i < count && !failure; i++) {
-        const struct acd_outgoing *message = &messages[i];
-
-        if (!is_plain(message)) {
-            failure = send_message(producer, message);
-            if (failure)
-                blame(producer, message->topic, failure);
-            continue;
-        }
-        if (gathered == TOGETHER_MAX || (gathered > 0 && !acd_slice_equal(topic, message->topic))) {
-            failure = send_together(producer, topic, gathered);
-            gathered = 0;
-        }
-        topic = message->topic;
-        producer->together[gathered++] = (rd_kafka_message_t){
-            .partition = message->partition,
-            .payload = (void *)(uintptr_t)message->value.data,
-            .len = message->value.len,
-            .key = (void *)(uintptr_t)message->key.data,
-            .key_len = message->key.len,
-        };
-    }
-    return failure || gathered == 0 ? failure : send_together(producer, topic, gathered);
-}
-
 enum acd_publish acd_producer_publish(struct acd_producer *producer, const struct acd_group *group,
                                       const struct acd_offset *offsets, uint32_t offset_count,
                                       const struct acd_outgoing *messages, uint32_t message_count)
 {
-    rd_kafka_resp_err_t failure;
+    rd_kafka_resp_err_t failure = RD_KAFKA_RESP_ERR_NO_ERROR;
     enum acd_publish begun;
 
     producer->blamed[0] = '\0';
@@ -410,6 +334,13 @@ enum acd_publish acd_producer_publish(struct acd_producer *producer, const struc
     begun = begin(producer, group, offsets, offset_count);
     if (begun != ACD_PUBLISHED)
         return begun;
-    failure = send_all(producer, messages, message_count);
+    for (uint32_t i = 0; i < message_count && !failure; i++) {
+        failure = send_message(producer, &messages[i]);
+        if (!failure)
+            continue;
+        snprintf(producer->blamed, sizeof(producer->blamed), "%.*s", ACD_SLICE_ARGS(messages[i].topic));
+        snprintf(producer->error, sizeof(producer->error), "message for %.*s: %s",
+                 ACD_SLICE_ARGS(messages[i].topic), rd_kafka_err2str(failure));
+    }
     return failure ? abort_after(producer, failure) : commit(producer);
 }
