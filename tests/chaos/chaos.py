@@ -56,7 +56,11 @@ class Run:
                 self.stage.take_snapshot()
             self.one(number, kind)
         self.load.stop()
-        wait_for(self.unanswered, lambda: self.load.unanswered() == 0, 60)
+        try:
+            wait_for(self.unanswered, lambda: self.load.unanswered() == 0, 60)
+        except AssertionError as late:
+            # Which ones, and why, is for the judge to say.
+            self.problems.append(f"{late}\n{self.load.poster.failed} commands were not taken by the broker")
         for daemon in self.stage.daemons:
             daemon.wait_ready()
             daemon.stop()
