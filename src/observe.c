@@ -20,13 +20,14 @@ static void count_lag(struct acd_worker *worker)
     int64_t lag = 0;
 
     for (uint32_t i = 0; i < worker->partition_count; i++) {
-        const struct partition *partition = &worker->partitions[i];
-        int64_t behind = acd_consumer_lag(worker->consumer, partition->id, partition->next);
+        int64_t next = worker->partitions[i].next;
+        int64_t first;
+        int64_t end;
 
-        if (behind < 0)
+        if (!acd_consumer_known_bounds(worker->consumer, worker->partitions[i].id, &first, &end))
             continue;
-        acd_metric_partition_lag(partition->id, behind);
-        lag += behind;
+        acd_metric_partition_lag(worker->partitions[i].id, end - (next > first ? next : first));
+        lag += end - (next > first ? next : first);
     }
     acd_metric_add(ACD_METRIC_LAG, lag - worker->lag);
     worker->lag = lag;

@@ -114,9 +114,10 @@ int acd_consumer_commit(struct acd_consumer *consumer, const struct acd_offset *
 /* How many partitions the command topic has, asked at this moment. */
 int acd_consumer_partitions(struct acd_consumer *consumer, int32_t *out) __attribute__((warn_unused_result));
 
-/* How many records a partition's log has from `next` on, as of the last fetch: nobody is asked. What is known
- * to be no record, as the end of a transaction, does not count. -1 before the first fetch. */
-int64_t acd_consumer_lag(const struct acd_consumer *consumer, int32_t partition, int64_t next);
+/* First offset and end of a partition's log, as of the last fetch: nobody is asked. False before the first.
+ */
+bool acd_consumer_known_bounds(const struct acd_consumer *consumer, int32_t partition, int64_t *first,
+                               int64_t *end);
 
 /* First offset and end of a partition's log. */
 int acd_consumer_bounds(struct acd_consumer *consumer, int32_t partition, int64_t *first, int64_t *end)

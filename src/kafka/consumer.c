@@ -6,7 +6,6 @@
 
 #include "accountd/log.h"
 #include "client.h"
-#include "reach.h"
 
 /* How long a question to the cluster may take. */
 #define ASK_TIMEOUT_MS 15000
@@ -46,7 +45,6 @@ struct acd_consumer {
     int32_t *assigned;
     uint32_t assigned_count;
     struct acd_group group; /* metadata NULL: no assignment */
-    struct acd_reach reach;
     char error[256];
     char trouble[256]; /* what the last poll with one said; empty from an assignment on */
 };
@@ -65,7 +63,6 @@ static void forget_assignment(struct acd_consumer *consumer)
     free(consumer->assigned);
     consumer->assigned = NULL;
     consumer->assigned_count = 0;
-    acd_reach_forget(&consumer->reach);
     consumer->epoch++;
 }
 
@@ -127,7 +124,9 @@ static rd_kafka_conf_t *consumer_conf(const struct acd_settings *settings, struc
     acd_kafka_set(conf, "partition.assignment.strategy", "range");
     acd_kafka_set(conf, "allow.auto.create.topics", "false");
     acd_kafka_set(conf, "check.crcs", "true");
-    acd_kafka_set(conf, "enable.partition.eof", "true");
+    /* librdkafka 2.8 takes an end that comes with a batch of records for one, and after a pause reads on behind
+     * the next: a command would be passed over. */
+    acd_kafka_set(conf, "enable.partition.eof", "false");
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_opaque(conf, consumer);
     return conf;
@@ -259,23 +258,9 @@ static rd_kafka_message_t *next_message(struct acd_consumer *consumer, int timeo
                                                             : NULL;
 }
 
-/* The same without what only tells that a partition is read to its end. */
-static rd_kafka_message_t *next_record(struct acd_consumer *consumer, int timeout_ms)
-{
-    rd_kafka_message_t *message;
-
-    while ((message = next_message(consumer, timeout_ms)) != NULL &&
-           message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        acd_reach_end(&consumer->reach, message->partition, message->offset);
-        rd_kafka_message_destroy(message);
-        timeout_ms = 0;
-    }
-    return message;
-}
-
 enum acd_poll acd_consumer_poll(struct acd_consumer *consumer, int timeout_ms, struct acd_record *record)
 {
-    rd_kafka_message_t *message = next_record(consumer, timeout_ms);
+    rd_kafka_message_t *message = next_message(consumer, timeout_ms);
     enum acd_poll result = ACD_POLL_NOTHING;
 
     /* To subscribe once more is to leave and to join. */
@@ -285,7 +270,6 @@ enum acd_poll acd_consumer_poll(struct acd_consumer *consumer, int timeout_ms, s
         return ACD_POLL_NOTHING;
     if (!message->err) {
         fill_record(record, message);
-        acd_reach_record(&consumer->reach, record->partition, record->offset);
         return ACD_POLL_RECORD;
     }
     record->partition = message->partition;
@@ -356,7 +340,6 @@ int acd_consumer_start(struct acd_consumer *consumer, const struct acd_position 
         rd_kafka_topic_partition_list_add(list, consumer->topic, positions[i].partition)->offset =
             positions[i].offset == ACD_OFFSET_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING : positions[i].offset;
     drop_fetched(consumer);
-    acd_reach_forget(&consumer->reach);
     /* An assignment does not end a pause. */
     rd_kafka_resume_partitions(consumer->rk, list);
     failure = rd_kafka_assign(consumer->rk, list);
@@ -422,16 +405,11 @@ int acd_consumer_partitions(struct acd_consumer *consumer, int32_t *out)
     return failure ? fail(consumer, "partitions of the command topic", failure) : 0;
 }
 
-int64_t acd_consumer_lag(const struct acd_consumer *consumer, int32_t partition, int64_t next)
+bool acd_consumer_known_bounds(const struct acd_consumer *consumer, int32_t partition, int64_t *first,
+                               int64_t *end)
 {
-    int64_t first;
-    int64_t end;
-
-    if (rd_kafka_get_watermark_offsets(consumer->rk, consumer->topic, partition, &first, &end) || first < 0 ||
-        end < first)
-        return -1;
-    next = acd_reach_next(&consumer->reach, partition, next > first ? next : first);
-    return end > next ? end - next : 0;
+    return !rd_kafka_get_watermark_offsets(consumer->rk, consumer->topic, partition, first, end) &&
+           *first >= 0 && *end >= *first;
 }
 
 int acd_consumer_bounds(struct acd_consumer *consumer, int32_t partition, int64_t *first, int64_t *end)

@@ -147,9 +147,10 @@ int acd_consumer_partitions(struct acd_consumer *consumer, int32_t *out)
 }
 
 /* The simulation looks at no lag. */
-int64_t acd_consumer_lag(const struct acd_consumer *consumer, int32_t partition, int64_t next)
+bool acd_consumer_known_bounds(const struct acd_consumer *consumer, int32_t partition, int64_t *first,
+                               int64_t *end)
 {
-    return -1;
+    return false;
 }
 
 int acd_consumer_bounds(struct acd_consumer *consumer, int32_t partition, int64_t *first, int64_t *end)
