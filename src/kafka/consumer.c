@@ -124,8 +124,8 @@ static rd_kafka_conf_t *consumer_conf(const struct acd_settings *settings, struc
     acd_kafka_set(conf, "partition.assignment.strategy", "range");
     acd_kafka_set(conf, "allow.auto.create.topics", "false");
     acd_kafka_set(conf, "check.crcs", "true");
-    /* librdkafka 2.8 takes an end that comes with a batch of records for one, and after a pause reads on behind
-     * the next: a command would be passed over. */
+    /* librdkafka 2.8 takes an end that comes with a batch of records for one, and after a pause reads on
+     * behind the next: a command would be passed over. */
     acd_kafka_set(conf, "enable.partition.eof", "false");
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_opaque(conf, consumer);
