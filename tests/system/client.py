@@ -102,7 +102,7 @@ class Tap:
         reading = {"fetch.wait.max.ms": 20, "fetch.message.max.bytes": 10_000_000, "enable.partition.eof": True}
         self.consumer = Consumer({**common, **reading})
         # One that is asked for the ends while the other one's thread is reading: a client serves one at a time.
-        self.surveyor = Consumer(common)
+        self.surveyor = Consumer({**common, "isolation.level": "read_uncommitted"})
         self.positions = {}
         for topic in topics:
             for partition in self.consumer.list_topics(topic, timeout=10).topics[topic].partitions:
@@ -152,7 +152,8 @@ class Tap:
         return wait_for(missing, enough, seconds)
 
     def drain(self, seconds=20.0):
-        """Reads up to the last stable offset of now, so that what is not there yet did not happen yet."""
+        """Reads to the end of the log of now, so that what is not there yet did not happen yet. Records in a
+        transaction are awaited to its end: a commit is answered before its markers are in the log."""
         ends = {place: self._end(*place, seconds) for place in self.positions}
         wait_for(
             lambda: f"the end {ends} of the topics, at {self.positions}",
