@@ -18,8 +18,15 @@
 #include "accountd/sender.h"
 #include "accountd/store.h"
 
-/* Accounts that are read in one go: a millisecond of Redis, in which the workers wait. */
-#define PAGE_ACCOUNTS 200
+/* Accounts that are read in one go. Each page is a wait for Redis, so that larger ones are faster; the
+ * workers do not wait for a whole page, since Redis takes a few hundred commands of a connection at a time.
+ */
+#define PAGE_ACCOUNTS_MIN 100
+#define PAGE_ACCOUNTS_MAX 1000
+
+/* Memory that a page may take: of large accounts fewer are read in one go. */
+#define PAGE_BYTES_SMALL ((size_t)1 << 20)
+#define PAGE_BYTES_LARGE ((size_t)4 << 20)
 
 /* After this long a chunk goes although it is not full: of accounts that are packed well a full one takes
  * many seconds, in which whoever waits would hear nothing. */
@@ -201,6 +208,17 @@ static int take_accounts(struct acd_task *task, struct leaf *leaf)
     return 0;
 }
 
+/* Looks at a page that is in the file. */
+static void fit_page(struct acd_task *task, const struct leaf *leaf)
+{
+    int64_t *limit = &task->command.list_limit;
+
+    if (leaf->arena.allocated > PAGE_BYTES_LARGE)
+        *limit = *limit / 2 > PAGE_ACCOUNTS_MIN ? *limit / 2 : PAGE_ACCOUNTS_MIN;
+    else if (leaf->arena.allocated < PAGE_BYTES_SMALL)
+        *limit = *limit * 2 < PAGE_ACCOUNTS_MAX ? *limit * 2 : PAGE_ACCOUNTS_MAX;
+}
+
 static int sweep(struct acd_task *task)
 {
     bool more = task->newest.len > 0;
@@ -223,6 +241,7 @@ static int sweep(struct acd_task *task)
         acd_store_ask_accounts(task->store, &leaf->arena, task->command.app, &leaf->page);
         if (take_accounts(task, leaf_before(task)))
             return -1;
+        fit_page(task, leaf_before(task));
     }
     return take_accounts(task, leaf_at(task));
 }
@@ -361,7 +380,7 @@ static int copy_order(struct acd_task *task, const struct acd_task_order *order)
     arena->guard = &no_memory;
     task->command = *order->command;
     task->command.app = acd_arena_copy(arena, order->command->app);
-    task->command.list_limit = PAGE_ACCOUNTS;
+    task->command.list_limit = PAGE_ACCOUNTS_MIN;
     /* The index is by creation: the sweep begins where the time does. No name is before an empty one. */
     task->command.list_from_cursor = order->command->created_after_ms > 0;
     task->command.cursor_created_at_ms = order->command->created_after_ms;

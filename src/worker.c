@@ -17,6 +17,9 @@
 /* How long a poll waits when there is nothing to do; a signal to stop is seen after it. */
 #define IDLE_POLL_MS 100
 
+/* … and for an export that is under way to be noticed as complete. */
+#define EXPORT_POLL_MS 10
+
 /* Polls of one turn: more than a turn that decides can need. */
 #define POLLS_MAX 20000
 
@@ -72,7 +75,7 @@ bool acd_worker_ready(struct acd_worker *worker, char *reason, size_t reason_byt
 static bool gather(struct acd_worker *worker)
 {
     uint32_t batch_max = (uint32_t)worker->rules->settings->worker.batch_max;
-    int64_t wait_ms = worker->queued ? 0 : IDLE_POLL_MS;
+    int64_t wait_ms = worker->queued ? 0 : worker->exports ? EXPORT_POLL_MS : IDLE_POLL_MS;
     uint32_t polls = 0;
     enum polled polled;
 

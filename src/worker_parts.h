@@ -33,7 +33,7 @@
 /* A batch takes no more records beyond these, so that one command more keeps the commit under 8 MiB. */
 #define BATCH_INPUT_MAX    ((size_t)4 << 20)
 #define BATCH_OUTPUT_MAX   ((size_t)4 << 20)
-#define BATCH_ACCOUNTS_MAX 4000
+#define BATCH_ACCOUNTS_MAX 2000
 
 /* A batch takes no further record once its arena is as large as this: a hostile megabyte of JSON can decode
  * to ninety, and one of those at a time is enough. */

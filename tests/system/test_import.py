@@ -94,12 +94,12 @@ def test_two_lines_of_one_account_take_effect_in_order(ctl, here, app, tmp_path)
     chance = random.Random(7)
     file = tmp_path / "order.ndjson"
     lines, last = [], {}
-    for i in range(9000):
+    for i in range(25_000):
         name = f"n{chance.randrange(500)}"
         lines.append({"account": name, "profile": {"level": i}})
         last[name] = i
     file.write_bytes(ndjson(lines))
-    assert ctl.counts(app, file, "--on-exists", "update") == [len(last), 9000 - len(last), 0, 0]
+    assert ctl.counts(app, file, "--on-exists", "update") == [len(last), 25_000 - len(last), 0, 0]
     for name, level in last.items():
         assert stored(here, app, name)["level"] == str(level), name
 
@@ -475,10 +475,10 @@ def check_each_once(here, app, count):
 
 def test_killed_and_resumed(ctl, here, app, tmp_path, seed):
     chance = random.Random(seed)
-    count = 60_000
+    count = 120_000
     file, rejects = tmp_path / "big.ndjson.gz", tmp_path / "rejects.ndjson"
     lines = ndjson(accounts(count)).splitlines(keepends=True)
-    for i in range(count, 0, -1000):
+    for i in range(count, 0, -2000):
         lines.insert(i, b'{"account":"!"}\n')
     file.write_bytes(gzip.compress(b"".join(lines), 1))
     killed = 0
@@ -506,7 +506,7 @@ def begun(here, app):
 
 
 def test_interrupted(ctl, here, app, tmp_path):
-    count = 60_000
+    count = 100_000
     file = tmp_path / "big.csv"
     file.write_bytes(b"account\n" + b"".join(b"n%d\n" % i for i in range(count)))
     process = ctl.start(app, "import", file)
@@ -544,10 +544,10 @@ def test_nobody_answers(world, tmp_path):
     ctl = Ctl(here)
     here.daemons[0].stop()
     file = tmp_path / "a.ndjson"
-    count, posted = 13_000, 12_000  # more than is under way at once
+    count, posted = 42_000, 40_000  # more than is under way at once
     lines = ndjson(accounts(count)).splitlines(keepends=True)
     # What is long to be read comes after the first of what was posted, so that replies to all of it come meanwhile.
-    lines.insert(4000, b"\n" * 30_000_000)
+    lines.insert(12_000, b"\n" * 30_000_000)
     file.write_bytes(b"".join(lines))
     code, out, said = ctl("demo", "import", file, "--timeout", "2")
     assert code == 5 and "--resume goes on" in said and out.startswith("0 lines read")

@@ -2,6 +2,7 @@
 #include "frame.h"
 
 #include <stddef.h>
+#include <string.h>
 
 enum csv_state { CSV_CELL, CSV_BARE, CSV_QUOTED, CSV_QUOTE };
 
@@ -238,6 +239,20 @@ void acd_ctl_frame_init(struct acd_ctl_frame *frame, enum acd_format format)
     frame->given = true;
 }
 
+/* Of a line that has begun, all before its end is the record's. Returns how much that is. */
+static size_t keep_line(struct acd_ctl_frame *frame, const char *bytes, size_t len)
+{
+    const char *end = memchr(bytes, '\n', len);
+    size_t whole = end ? (size_t)(end - bytes) : len;
+    size_t room = ACD_CTL_RECORD_MAX - frame->len;
+    size_t kept = whole < room ? whole : room;
+
+    memcpy(frame->record + frame->len, bytes, kept);
+    frame->len += kept;
+    frame->overlong = frame->overlong || kept < whole;
+    return whole;
+}
+
 size_t acd_ctl_frame_feed(struct acd_ctl_frame *frame, struct acd_slice bytes, bool *complete)
 {
     static enum verdict (*const machines[])(struct acd_ctl_frame *, unsigned char) = {
@@ -248,8 +263,13 @@ size_t acd_ctl_frame_feed(struct acd_ctl_frame *frame, struct acd_slice bytes, b
     if (frame->given)
         begin(frame);
     for (size_t i = 0; i < bytes.len; i++) {
-        enum verdict verdict = machine(frame, (unsigned char)bytes.data[i]);
+        enum verdict verdict;
 
+        if (frame->format == ACD_NDJSON && frame->begun)
+            i += keep_line(frame, bytes.data + i, bytes.len - i);
+        if (i == bytes.len)
+            break;
+        verdict = machine(frame, (unsigned char)bytes.data[i]);
         if (verdict == BROKEN)
             return i;
         frame->line += bytes.data[i] == '\n' && verdict != END_LOOK;

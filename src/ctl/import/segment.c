@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "accountd/codec.h"
+#include "accountd/hash.h"
 #include "accountd/text.h"
 
 struct acd_ctl_segment *acd_ctl_segment_new(const struct acd_ctl_import_terms *terms)
@@ -42,17 +43,17 @@ static struct acd_slice begin_command(struct acd_arena *arena, const struct acd_
 }
 
 static bool has_account(const struct acd_ctl_segment *segment, const struct acd_ctl_batch *batch,
-                        struct acd_slice account)
+                        struct acd_slice account, uint64_t hash)
 {
     for (uint32_t i = 0; i < batch->count; i++)
-        if (acd_slice_equal(segment->lines[batch->lines[i]].account, account))
+        if (batch->hashes[i] == hash && acd_slice_equal(segment->lines[batch->lines[i]].account, account))
             return true;
     return false;
 }
 
 /* The batch that a line's entry goes to. */
 static struct acd_ctl_batch *choose_batch(struct acd_ctl_segment *segment, const struct acd_ctl_line *line,
-                                          size_t entry_bytes)
+                                          uint64_t hash, size_t entry_bytes)
 {
     const struct acd_ctl_import_terms *terms = segment->terms;
     int32_t partition = acd_ctl_partition_of(line->account, terms->partitions);
@@ -60,7 +61,7 @@ static struct acd_ctl_batch *choose_batch(struct acd_ctl_segment *segment, const
 
     if (batch && batch->count < ACD_CTL_ACCOUNTS_MAX &&
         batch->entries.len + entry_bytes + sizeof(",]}") <= terms->command_bytes &&
-        !has_account(segment, batch, line->account))
+        !has_account(segment, batch, line->account, hash))
         return batch;
     batch = acd_arena_calloc(&segment->arena, 1, sizeof(*batch));
     batch->partition = partition;
@@ -91,10 +92,13 @@ void acd_ctl_segment_add(struct acd_ctl_segment *segment, const struct acd_ctl_t
         line->field = acd_arena_copy(&segment->arena, entry->refusal.field);
         line->message = acd_arena_copy(&segment->arena, entry->refusal.message);
     } else {
-        batch = choose_batch(segment, line, entry->json.len);
+        uint64_t hash = acd_hash_text(0, line->account);
+
+        batch = choose_batch(segment, line, hash, entry->json.len);
         if (batch->count)
             acd_buffer_add_char(&batch->entries, ',');
         acd_buffer_add_slice(&batch->entries, entry->json);
+        batch->hashes[batch->count] = hash;
         batch->lines[batch->count++] = segment->line_count;
     }
     segment->line_count++;

@@ -15,7 +15,8 @@
 #include "record.h"
 #include "state.h"
 
-#define ACD_CTL_SEGMENT_LINES 3000
+/* A segment is a transaction, which costs the broker as much for one line as for thousands. */
+#define ACD_CTL_SEGMENT_LINES 10000
 #define ACD_CTL_SEGMENT_BYTES ((size_t)2 << 20)
 
 /* What all commands of an import have in common. */
@@ -54,6 +55,7 @@ struct acd_ctl_batch {
     int32_t partition;
     struct acd_buffer entries;
     uint32_t lines[ACD_CTL_ACCOUNTS_MAX];
+    uint64_t hashes[ACD_CTL_ACCOUNTS_MAX]; /* of their accounts */
     uint32_t count;
     bool posted; /* by an earlier process */
     bool answered;
