@@ -1,7 +1,7 @@
 #!/bin/sh
 # root.sh SUITE DIRECTORY: two file systems of a Debian release in DIRECTORY, made once and then kept:
 #
-#   DIRECTORY/boot     a minimal machine with systemd, and what accountd's package depends on
+#   DIRECTORY/boot     a minimal machine with systemd, what accountd's package depends on, curl and stunnel
 #   DIRECTORY/debs     the packages, built for that release from the sources as they are now
 #
 # For another release than this machine's they are built in a third one, DIRECTORY/build. HTTP proxies and mirrors are
@@ -49,11 +49,12 @@ if [ "$sum" != "$(cat "$directory/debs.sum" 2>/dev/null)" ]; then
     echo "$sum" >"$directory/debs.sum"
 fi
 
-# What the packages depend on stays when they go: the test installs them itself.
+# What the packages depend on stays when they go, and what else the documents use: the test installs the packages itself.
 make_root boot
 if ! cmp -s "$directory/debs.sum" "$directory/boot.sum"; then
     in_root "$directory/boot" --bind-ro="$directory/debs:/debs" sh -c '
-        apt-get update && apt-get install -y --no-install-recommends /debs/accountd_*.deb /debs/accountctl_*.deb &&
+        apt-get update && apt-get install -y --no-install-recommends /debs/accountd_*.deb /debs/accountctl_*.deb \
+            curl stunnel4 &&
         dpkg --purge accountd accountctl'
     cp "$directory/debs.sum" "$directory/boot.sum"
 fi

@@ -3,6 +3,7 @@ watches, reloads and stops the units. Kafka and Redis are outside of it. The tes
 the one before has ended."""
 
 import os
+import re
 import signal
 import sys
 import time
@@ -13,11 +14,12 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from certificates import Authority  # noqa: E402
 from daemon import libconfig  # noqa: E402
 from frozen import Frozen  # noqa: E402
 from generator import SMALL, Load, answered  # noqa: E402
 from machine import Machine  # noqa: E402
-from servers import Kafka, free_port, wait_for  # noqa: E402
+from servers import ROOT, Kafka, Redis, free_port, wait_for  # noqa: E402
 from world import World  # noqa: E402
 
 FILES = Path(os.environ["BUILD"]) / "boot" / os.environ["SUITE"]
@@ -308,3 +310,80 @@ def test_an_upgrade_and_the_end(machine, service):
     left = machine.run("find", *places, "-path", "/var/lib/dpkg", "-prune", "-o", "-name", "*accountd*", "-print")
     # Settings of an instance are not the package's.
     assert left.stdout == "/etc/accountd\n"
+
+
+# ---- The documents' blocks for such a machine, as they stand
+
+# Whoever calls is root; the packages are built; and this is what was written with the editor.
+HANDS = """
+sudo() { "$@"; }
+make() { [ "$*" = deb ]; }
+editor() { cp /root/settings "$1"; }
+cd /root/accountd
+"""
+
+
+def run_block(machine, document, name):
+    text = (ROOT / document).read_text()
+    block = re.search(rf"^```sh {name}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    return machine.ask("bash", "-ec", HANDS + block, seconds=120)
+
+
+@pytest.fixture(scope="module")
+def newcomer(machine, kafka, tmp_path_factory):
+    """Somebody who has a Kafka without topics, a Redis without users, and the sources."""
+    made = Redis(tmp_path_factory.mktemp("documents"))
+    machine.ask("sh", "-c", "mkdir -p /root/accountd/build && ln -s /debs /root/accountd/build/deb")
+    roles = ("commands", "replies", "exports", "changelog", "dead_letters")
+    topics = {role: f"documents.{role}" for role in roles}
+    settings = {
+        "kafka": {"brokers": kafka.address, "group": "documents", **topics},
+        "redis": {"host": "127.0.0.1", "port": made.port},
+    }
+    machine.write("/root/settings", libconfig(settings))
+    yield made, settings
+    machine.run("systemctl", "stop", "accountd")
+    made.close()
+
+
+def wait_ready(machine):
+    ready = ["curl", "--silent", "--fail", "http://127.0.0.1:9464/readyz"]
+    wait_for(machine.journal, lambda: machine.run(*ready).returncode == 0, 60)
+
+
+def test_install_as_the_readme_says(machine, newcomer):
+    printed = run_block(machine, "README.md", "install")
+    assert "Active: active (running)" in printed and '"ready":' in printed, printed
+    wait_ready(machine)
+
+
+def test_install_as_the_operations_say(machine, newcomer):
+    run_block(machine, "docs/operations.md", "packages")
+    assert "Active: active (running)" in run_block(machine, "docs/operations.md", "begin")
+    wait_ready(machine)
+
+
+def test_restart_after_an_upgrade(machine, newcomer):
+    pid = machine.show("accountd", "MainPID")
+    run_block(machine, "docs/operations.md", "restart")
+    assert machine.show("accountd", "MainPID") != pid
+    wait_ready(machine)
+
+
+def test_the_look_with_secrets(machine, newcomer):
+    redis, settings = newcomer
+    redis.client.acl_setuser("default", enabled=True, reset_passwords=True, passwords=[f"+{PASSWORD}"])
+    machine.write("/etc/credstore/accountd.redis-password", f"{PASSWORD}\n", "600")
+    secret = {**settings["redis"], "password_file": "redis-password"}
+    machine.write("/etc/accountd/accountd.conf", libconfig({**settings, "redis": secret}))
+    assert "error" not in run_block(machine, "docs/operations.md", "secrets")
+
+
+def test_stunnel(machine, tmp_path):
+    """What it does with accountd is seen elsewhere: here it starts as the document says."""
+    text = (ROOT / "docs/security.md").read_text()
+    recipe = re.search(r"^```ini stunnel\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    machine.write("/etc/accountd/ca.crt", Authority(tmp_path).file.read_text())
+    machine.write("/etc/stunnel/redis.conf", recipe.replace("127.0.0.1:6379", f"127.0.0.1:{free_port()}"))
+    run_block(machine, "docs/security.md", "stunnel")
+    assert machine.show("stunnel@redis", "ActiveState") == "active"

@@ -134,17 +134,10 @@ def test_topics_and_settings(kafka, tmp_path):
         redis.close()
 
 
-# Blocks that no test runs as they stand, by their first line, and what they need. What `make check-boot` does with the
-# packages covers most of it; that their programs, options and targets exist is seen here.
+# Blocks that no test runs as they stand, by their first line, and what they need. That their programs, options and targets
+# exist is seen here; `make check` installs by make, too, into a directory.
 NEED = {
-    "python3 -m venv $tour/venv && $tour/venv/bin/pip install confluent-kafka": "the package registry",
-    "make deb": "a machine to install on",
     "make": "a machine to install on",
-    "sudo editor /etc/accountd/accountd.conf": "a machine to install on",
-    "sudo systemd-run --pipe -p DynamicUser=yes -p LoadCredential=redis-password:"
-    "/etc/credstore/accountd.redis-password \\": "a machine that systemd has booted",
-    "sudo systemctl daemon-reload": "a machine that systemd has booted",
-    "sudo apt install stunnel4": "a machine that systemd has booted",
     "make bench                                                  # all of it, about 25 minutes": "a quiet machine",
 }
 
@@ -168,6 +161,12 @@ RUN = {
     "sh status": "test_status.py",
     "sh status-script": "test_status.py",
     "sh bench": "test_bench.py",
+    "sh install": "../boot/test_boot.py",
+    "sh packages": "../boot/test_boot.py",
+    "sh begin": "../boot/test_boot.py",
+    "sh secrets": "../boot/test_boot.py",
+    "sh restart": "../boot/test_boot.py",
+    "sh stunnel": "../boot/test_boot.py",
 }
 
 
