@@ -7,6 +7,7 @@
 #include "accountd/clock.h"
 #include "accountd/log.h"
 #include "accountd/metrics.h"
+#include "accountd/pending.h"
 #include "worker_parts.h"
 
 /* Between looking twice at something that another worker may be in the middle of. */
@@ -147,29 +148,40 @@ void acd_assign_mark(struct acd_worker *worker, struct partition *partition, str
     snprintf(partition->nonce, sizeof(partition->nonce), "%s", nonce);
 }
 
-/* Publishes the batch that an earlier owner applied and did not answer, word for word. */
-static bool answer_pending(struct acd_worker *worker, struct partition *partition, struct acd_slice text,
-                           const struct acd_marker *marker)
+/* The messages of pending batches in one list. Returns 0, or -1 when an outbox cannot be read. */
+static int decode_pending(struct acd_worker *worker, const struct acd_pending *pending,
+                          struct acd_outgoing_list *out)
 {
     struct acd_outgoing_list messages;
-    struct acd_slice outbox;
+
+    *out = (struct acd_outgoing_list){0};
+    for (uint32_t i = 0; i < pending->count; i++) {
+        if (acd_outbox_decode(&worker->arena, pending->outboxes[i], &messages))
+            return -1;
+        for (uint32_t m = 0; m < messages.count; m++)
+            acd_outgoing_add(&worker->arena, out, &messages.items[m]);
+    }
+    return 0;
+}
+
+/* Publishes what an earlier owner applied and did not answer, word for word. */
+static bool answer_pending(struct acd_worker *worker, struct partition *partition,
+                           const struct acd_pending *pending, const struct acd_marker *marker)
+{
+    struct acd_outgoing_list messages;
     struct acd_token token = {.changelog_end = partition->changelog_end, .floor_ms = partition->floor_ms};
     struct acd_offset offset = {.partition = partition->id, .next = marker->next};
     const struct acd_log_field at[] = {acd_log_number("partition", partition->id),
                                        acd_log_number("offset", marker->from)};
 
-    if (acd_store_outbox(worker->store, &worker->arena, partition->id, text, &outbox) != ACD_STORE_OK) {
-        acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
-        return false;
-    }
-    if (!outbox.data) {
+    if (pending->count == 0) {
         /* Most likely this partition is another worker's by now, which has answered the batch meanwhile: the
          * next poll tells. */
         if (++partition->lost == 1)
             acd_worker_report(worker, "partition %d is looked at again", partition->id);
         return false;
     }
-    if (acd_outbox_decode(&worker->arena, outbox, &messages)) {
+    if (decode_pending(worker, pending, &messages)) {
         acd_assign_halt(worker, partition,
                         "its last batch was applied and not answered, and its outbox cannot be read");
         return true;
@@ -178,7 +190,7 @@ static bool answer_pending(struct acd_worker *worker, struct partition *partitio
     offset.token = acd_token_format(&worker->arena, &token);
     if (!acd_publish(worker, &offset, 1, &messages, false))
         return false;
-    acd_metric_add(ACD_METRIC_OUTBOX_ANSWERED, 1);
+    acd_metric_add(ACD_METRIC_OUTBOX_ANSWERED, pending->count);
     acd_log_fields(ACD_LOG_INFO, at, 2,
                    "partition %d: answered the batch from offset %lld to %lld from the outbox", partition->id,
                    (long long)marker->from, (long long)marker->last);
@@ -201,6 +213,7 @@ static void run_from(struct acd_worker *worker, struct partition *partition,
     partition->looked_up = false;
     partition->counted = -1;
     partition->noted = marker == NULL;
+    partition->steps = 0;
     if (committed->exists && acd_token_parse(committed->metadata, &token) &&
         token.changelog_end > partition->changelog_end)
         partition->changelog_end = token.changelog_end;
@@ -240,6 +253,7 @@ static void resolve_one(struct acd_worker *worker, struct partition *partition,
                         const struct acd_committed *committed, struct acd_slice text)
 {
     struct acd_marker marker;
+    struct acd_pending pending;
     struct acd_slice origin = acd_assign_origin(worker, partition->id);
     struct acd_token token;
 
@@ -253,14 +267,19 @@ static void resolve_one(struct acd_worker *worker, struct partition *partition,
     }
     if (!have_changelog(worker, partition))
         return;
-    switch (acd_standing(committed, text.data ? &marker : NULL)) {
+    if (acd_pending_read(worker->store, &worker->arena, partition->id, committed, text,
+                         text.data ? &marker : NULL, &pending) != ACD_STORE_OK) {
+        acd_worker_report(worker, "Redis: %s", acd_store_error(worker->store));
+        return;
+    }
+    switch (pending.standing) {
     case ACD_STANDING_CLEAN:
         if (!acd_jobs_load(worker, partition))
             return;
         run_from(worker, partition, committed, text, text.data ? &marker : NULL);
         return;
     case ACD_STANDING_PENDING:
-        if (answer_pending(worker, partition, text, &marker) && partition->phase != HALTED &&
+        if (answer_pending(worker, partition, &pending, &marker) && partition->phase != HALTED &&
             acd_jobs_load(worker, partition))
             run_from(worker, partition, committed, text, &marker);
         return;

@@ -170,7 +170,8 @@ static bool fits(struct room *room, const struct item *item)
 static void take_from(struct acd_worker *worker, struct batch *batch, struct partition *partition,
                       struct room *room)
 {
-    uint32_t limit = partition->queued < room->records ? partition->queued : room->records;
+    uint32_t waiting = partition->queued - partition->applied;
+    uint32_t limit = waiting < room->records ? waiting : room->records;
 
     if (partition->careful && limit > 1)
         limit = 1;
@@ -178,7 +179,8 @@ static void take_from(struct acd_worker *worker, struct batch *batch, struct par
         struct item *item = &batch->items[batch->item_count];
         struct part *part;
 
-        *item = (struct item){.partition = partition, .record = *partition_record(partition, n)};
+        *item = (struct item){.partition = partition,
+                              .record = *partition_record(partition, partition->applied + n)};
         decode(worker, item);
         if (!fits(room, item) || (item->refusal.code == ACD_OK && !claim(worker, batch, item)))
             return;
@@ -196,7 +198,7 @@ static void take_from(struct acd_worker *worker, struct batch *batch, struct par
 
 bool acd_batch_takes(const struct acd_worker *worker, const struct partition *partition)
 {
-    return partition->phase == RUNNING && partition->queued > 0 &&
+    return partition->phase == RUNNING && partition->queued > partition->applied &&
            (worker->alone ? partition == worker->alone : !partition->careful);
 }
 

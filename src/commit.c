@@ -29,7 +29,7 @@ static void mark_last(const struct part *part, struct acd_marker *marker)
     const struct acd_record *last;
 
     if (part->taken) {
-        last = partition_record(part->partition, part->taken - 1);
+        last = partition_record(part->partition, part->partition->applied + part->taken - 1);
         marker->last = part->last;
         acd_fingerprint(last->key, last->value, last->timestamp_ms, marker->fingerprint);
     } else if (acd_marker_parse(part->partition->marker, &before)) {
@@ -48,16 +48,20 @@ static void make_markers(struct acd_worker *worker, struct batch *batch, struct 
         acd_nonce(part->nonce);
         marker = (struct acd_marker){
             .from = part->partition->next == ACD_OFFSET_BEGINNING ? part->from : part->partition->next,
-            .next = part->last + 1};
+            .next = part->last + 1,
+            .step = part->partition->steps};
         memcpy(marker.nonce, part->nonce, sizeof(marker.nonce));
         memcpy(marker.before, part->partition->nonce, sizeof(marker.before));
         mark_last(part, &marker);
         marker.origin = acd_assign_origin(worker, part->partition->id);
         part->marker = acd_marker_format(&worker->arena, &marker);
-        parts[i] =
-            (struct acd_commit_part){part->partition->id, part->partition->marker,
-                                     part->marker,        acd_outbox_encode(&worker->arena, &part->messages),
-                                     part->jobs,          part->taken == 0};
+        parts[i] = (struct acd_commit_part){part->partition->id,
+                                            part->partition->marker,
+                                            part->marker,
+                                            acd_outbox_encode(&worker->arena, &part->messages),
+                                            part->jobs,
+                                            part->taken == 0,
+                                            part->partition->steps};
     }
 }
 
@@ -96,6 +100,12 @@ static void remember_busy(struct acd_worker *worker, const struct acd_verdict *v
     acd_metric_add(ACD_METRIC_COMMIT_BUSY, 1);
 }
 
+/* True when batches before it, of the same run, are not answered yet. */
+static bool goes_on(const struct batch *batch)
+{
+    return batch->parts[0].partition->steps > 0;
+}
+
 bool acd_batch_commit(struct acd_worker *worker, struct batch *batch)
 {
     struct acd_commit_part *parts = acd_arena_calloc(&worker->arena, batch->part_count, sizeof(*parts));
@@ -127,10 +137,15 @@ bool acd_batch_commit(struct acd_worker *worker, struct batch *batch)
             remember_busy(worker, &verdict);
             return false;
         case ACD_STORE_HALT:
-            acd_batch_refused(worker, batch);
+            /* What is before it in its run is answered first; then it is refused once more. */
+            if (!goes_on(batch))
+                acd_batch_refused(worker, batch);
             return false;
-        case ACD_STORE_DOWN:
         case ACD_STORE_LATER:
+            if (goes_on(batch))
+                return false;
+            /* fall through */
+        case ACD_STORE_DOWN:
             if (!acd_worker_hold(worker) || !acd_batch_runs(batch))
                 return false;
         }
@@ -141,6 +156,15 @@ bool acd_batch_commit(struct acd_worker *worker, struct batch *batch)
  * all those that are in use. */
 void acd_batch_remember(struct acd_worker *worker, const struct batch *batch)
 {
+    for (uint32_t i = 0; i < batch->part_count; i++) {
+        const struct part *part = &batch->parts[i];
+        struct partition *partition = part->partition;
+
+        acd_assign_mark(worker, partition, part->marker, part->nonce);
+        partition->next = part->last + 1;
+        partition->applied += part->taken;
+        partition->steps++;
+    }
     for (const struct acd_entry *entry = batch->state.entries; entry; entry = entry->next) {
         if (!entry->touched || (entry->cached && entry->current == entry->base))
             continue;

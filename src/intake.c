@@ -16,6 +16,7 @@ void acd_worker_release(struct acd_worker *worker, struct partition *partition, 
         partition->queued--;
         worker->queued--;
     }
+    partition->applied = 0;
 }
 
 static bool grow(struct partition *partition)

@@ -134,7 +134,8 @@ static void run_batch(struct acd_worker *worker, struct part *part, struct item 
     part->last = part->partition->next - 1;
     if (!acd_batch_commit(worker, &batch))
         return;
-    acd_batch_publish(worker, &batch);
+    acd_batch_remember(worker, &batch);
+    acd_batch_publish(worker, &batch, 1);
     acd_batch_note(worker);
 }
 

@@ -25,7 +25,8 @@ void acd_batch_note(struct acd_worker *worker)
     for (uint32_t i = 0; i < worker->partition_count; i++) {
         struct partition *partition = &worker->partitions[i];
 
-        if (partition->phase == UNRESOLVED || (partition->noted && !lost) || !partition->marker.len)
+        if (partition->phase == UNRESOLVED || partition->steps > 0 || (partition->noted && !lost) ||
+            !partition->marker.len)
             continue;
         ids[count] = partition->id;
         markers[count++] = partition->marker;
@@ -37,12 +38,12 @@ void acd_batch_note(struct acd_worker *worker)
         worker->partitions[i].noted |= worker->partitions[i].phase != UNRESOLVED;
 }
 
-static void advance(struct acd_worker *worker, struct part *part)
+/* A part is answered, and with it all that its partition has applied. */
+static void advance(struct acd_worker *worker, const struct part *part)
 {
     struct partition *partition = part->partition;
+    uint32_t records = partition->applied;
 
-    acd_assign_mark(worker, partition, part->marker, part->nonce);
-    partition->next = part->last + 1;
     partition->changelog_end =
         acd_producer_changelog_end(worker->producer, partition->id) > partition->changelog_end
             ? acd_producer_changelog_end(worker->producer, partition->id)
@@ -50,17 +51,29 @@ static void advance(struct acd_worker *worker, struct part *part)
     if (part->jobs.data)
         acd_jobs_keep(worker, partition, part->jobs);
     partition->noted = false;
-    partition->set_aside &= part->taken == 0;
-    partition->careful -= partition->careful < part->taken ? partition->careful : part->taken;
-    partition->proven |= part->taken > 0 && partition->careful == 0;
-    acd_worker_release(worker, partition, part->taken);
+    partition->steps = 0;
+    partition->set_aside &= records == 0;
+    partition->careful -= partition->careful < records ? partition->careful : records;
+    partition->proven |= records > 0 && partition->careful == 0;
+    acd_worker_release(worker, partition, records);
 }
 
-/* All messages of the batch in one list, and the offsets with their tokens. */
-static struct acd_outgoing_list flatten(struct acd_worker *worker, const struct batch *batch,
-                                        struct acd_offset *offsets)
+/* All messages of a run in one list. */
+static struct acd_outgoing_list flatten(struct acd_worker *worker, const struct batch *run, uint32_t count)
 {
     struct acd_outgoing_list all = {0};
+
+    for (uint32_t b = 0; b < count; b++)
+        for (uint32_t i = 0; i < run[b].part_count; i++)
+            for (uint32_t m = 0; m < run[b].parts[i].messages.count; m++)
+                acd_outgoing_add(&worker->arena, &all, &run[b].parts[i].messages.items[m]);
+    return all;
+}
+
+/* How far a batch's partitions are with it, and the tokens. */
+static struct acd_offset *offsets_of(struct acd_worker *worker, const struct batch *batch)
+{
+    struct acd_offset *offsets = acd_arena_calloc(&worker->arena, batch->part_count, sizeof(*offsets));
     struct acd_token token;
 
     for (uint32_t i = 0; i < batch->part_count; i++) {
@@ -73,10 +86,8 @@ static struct acd_outgoing_list flatten(struct acd_worker *worker, const struct 
         token.floor_ms = part->partition->floor_ms;
         offsets[i] = (struct acd_offset){part->partition->id, part->last + 1,
                                          acd_token_format(&worker->arena, &token)};
-        for (uint32_t m = 0; m < part->messages.count; m++)
-            acd_outgoing_add(&worker->arena, &all, &part->messages.items[m]);
     }
-    return all;
+    return offsets;
 }
 
 static bool is_own_topic(const struct acd_settings *settings, struct acd_slice topic)
@@ -139,17 +150,18 @@ bool acd_publish(struct acd_worker *worker, const struct acd_offset *offsets, ui
     return false;
 }
 
-void acd_batch_publish(struct acd_worker *worker, struct batch *batch)
+void acd_batch_publish(struct acd_worker *worker, struct batch *run, uint32_t count)
 {
-    struct acd_offset *offsets = acd_arena_calloc(&worker->arena, batch->part_count, sizeof(*offsets));
-    struct acd_outgoing_list messages = flatten(worker, batch, offsets);
+    const struct batch *last = &run[count - 1];
+    struct acd_outgoing_list messages = flatten(worker, run, count);
 
-    if (!acd_publish(worker, offsets, batch->part_count, &messages, true)) {
+    if (!acd_publish(worker, offsets_of(worker, last), last->part_count, &messages, true)) {
         acd_assign_doubt(worker);
         return;
     }
-    acd_observe_stage(batch, ACD_METRIC_STAGE_PUBLISH);
-    acd_observe_answered(batch);
-    for (uint32_t i = 0; i < batch->part_count; i++)
-        advance(worker, &batch->parts[i]);
+    acd_observe_stage(&run[count - 1], ACD_METRIC_STAGE_PUBLISH);
+    for (uint32_t i = 0; i < count; i++)
+        acd_observe_answered(&run[i]);
+    for (uint32_t i = 0; i < last->part_count; i++)
+        advance(worker, &last->parts[i]);
 }

@@ -84,8 +84,8 @@ static bool gather(struct acd_worker *worker)
     do {
         polled = acd_worker_poll(worker, (int)wait_ms);
         wait_ms = 0;
-    } while (polled == POLLED_RECORD && ++polls < POLLS_MAX && worker->queued < 2 * batch_max &&
-             worker->queued_bytes < QUEUE_BYTES_MAX);
+    } while (polled == POLLED_RECORD && ++polls < POLLS_MAX &&
+             worker->queued < (ACD_RUN_MAX + 1) * batch_max && worker->queued_bytes < QUEUE_BYTES_MAX);
     return polled != POLLED_OVER;
 }
 
@@ -198,35 +198,74 @@ static bool choose_partitions(struct acd_worker *worker)
     return ask_all(worker, true);
 }
 
-static void run_batch(struct acd_worker *worker)
+/* Reads what the batch needs. A first one waits for Redis; one that goes on leaves that to the next turn. */
+static bool load(struct acd_worker *worker, struct batch *batch, bool first)
 {
-    struct batch batch;
     enum acd_store loaded;
+
+    while ((loaded = acd_batch_load(worker, batch)) != ACD_STORE_OK) {
+        if (!first)
+            return false;
+        if (loaded == ACD_STORE_HALT)
+            acd_batch_refused(worker, batch);
+        if (loaded == ACD_STORE_HALT || loaded == ACD_STORE_STALE || !acd_worker_hold(worker) ||
+            !acd_batch_runs(batch))
+            return false;
+    }
+    return true;
+}
+
+/* Takes a batch and applies it. False when there is nothing to answer. */
+static bool apply(struct acd_worker *worker, struct batch *batch, bool first)
+{
+    acd_batch_take(worker, batch);
+    if (batch->item_count == 0)
+        return false;
+    acd_observe_stage(batch, ACD_METRIC_STAGE_TAKE);
+    if (!load(worker, batch, first))
+        return false;
+    acd_observe_stage(batch, ACD_METRIC_STAGE_LOAD);
+    acd_batch_decide(worker, batch);
+    acd_observe_stage(batch, ACD_METRIC_STAGE_DECIDE);
+    if (batch->part_count == 0 || !acd_batch_commit(worker, batch))
+        return false;
+    acd_observe_stage(batch, ACD_METRIC_STAGE_COMMIT);
+    acd_batch_remember(worker, batch);
+    return true;
+}
+
+/* A transaction costs the broker much, whatever is in it: where more records wait than a batch takes, several
+ * are applied before they are answered. Those of one partition only, or an account that two of them touch
+ * would be answered by two owners after a rebalance. */
+static bool goes_on(struct acd_worker *worker, const struct batch *batch, uint32_t count)
+{
+    const struct part *part = &batch->parts[0];
+    uint32_t batch_max = (uint32_t)worker->rules->settings->worker.batch_max;
+
+    if (count == ACD_RUN_MAX || part->taken < batch_max || part->jobs.data || worker->rules->keyring ||
+        worker->one_by_one || worker->arena.allocated > BATCH_MEMORY_MAX)
+        return false;
+    worker->alone = part->partition;
+    return part->partition->proven && part->partition->queued - part->partition->applied >= batch_max;
+}
+
+/* One batch, or a run of them, from records to answers. */
+static void run_batches(struct acd_worker *worker)
+{
+    struct batch run[ACD_RUN_MAX];
+    uint32_t count = 1;
 
     if (!choose_partitions(worker)) {
         acd_worker_hold(worker);
         return;
     }
-    acd_batch_take(worker, &batch);
-    if (batch.item_count == 0)
+    if (!apply(worker, &run[0], true))
         return;
-    acd_observe_stage(&batch, ACD_METRIC_STAGE_TAKE);
-    while ((loaded = acd_batch_load(worker, &batch)) != ACD_STORE_OK) {
-        if (loaded == ACD_STORE_HALT) {
-            acd_batch_refused(worker, &batch);
-            return;
-        }
-        if (loaded == ACD_STORE_STALE || !acd_worker_hold(worker) || !acd_batch_runs(&batch))
-            return;
-    }
-    acd_observe_stage(&batch, ACD_METRIC_STAGE_LOAD);
-    acd_batch_decide(worker, &batch);
-    acd_observe_stage(&batch, ACD_METRIC_STAGE_DECIDE);
-    if (batch.part_count == 0 || !acd_batch_commit(worker, &batch))
-        return;
-    acd_observe_stage(&batch, ACD_METRIC_STAGE_COMMIT);
-    acd_batch_remember(worker, &batch);
-    acd_batch_publish(worker, &batch);
+    while (goes_on(worker, &run[count - 1], count) && apply(worker, &run[count], false))
+        count++;
+    /* What went wrong with one more batch may have been that the partitions are no longer this worker's. */
+    if (acd_batch_runs(&run[0]) && acd_consumer_epoch(worker->consumer) == worker->epoch)
+        acd_batch_publish(worker, run, count);
     acd_batch_note(worker);
 }
 
@@ -302,7 +341,7 @@ static void turn(struct acd_worker *worker)
     acd_pulse_beat(worker->pulse, ACD_PULSE_WORK_MS);
     acd_jobs_look(worker);
     if (worker->queued)
-        run_batch(worker);
+        run_batches(worker);
 }
 
 static void *run(void *context)

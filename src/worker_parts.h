@@ -80,6 +80,8 @@ struct partition {
     int64_t counted;                   /* offset whose attempt this process has counted, or -1 */
     struct acd_record *queue;          /* records to decide: a ring */
     uint32_t head;
+    uint32_t applied; /* … of which the first ones are applied and not answered yet */
+    uint32_t steps;   /* in so many batches */
     uint32_t queued;
     uint32_t capacity;
 };
@@ -157,7 +159,7 @@ struct item {
 /* What a batch publishes and writes for one partition. */
 struct part {
     struct partition *partition;
-    uint32_t taken; /* records, from the head of its queue */
+    uint32_t taken; /* records, from those of its queue on that are not applied */
     int64_t from;   /* offset of the first */
     int64_t last;   /* offset of the last */
     struct acd_slice marker;
@@ -226,7 +228,8 @@ void acd_item_spend(struct acd_worker *worker, struct batch *batch, struct item 
  * is ambiguous: the same commit is sent again over a new one, and the marker tells. */
 bool acd_batch_commit(struct acd_worker *worker, struct batch *batch);
 
-/* Keeps the accounts of a committed batch in the cache. */
+/* Keeps in mind that a batch is committed: where its partitions stand in Redis, and its accounts in the
+ * cache. */
 void acd_batch_remember(struct acd_worker *worker, const struct batch *batch);
 
 /* True while all partitions of the batch are still to be decided by this worker. */
@@ -243,8 +246,9 @@ void acd_batch_refused(struct acd_worker *worker, const struct batch *batch);
 bool acd_publish(struct acd_worker *worker, const struct acd_offset *offsets, uint32_t count,
                  struct acd_outgoing_list *messages, bool looked_up);
 
-/* Publishes what was committed. When it cannot be said whether that worked, the next assignment finds out. */
-void acd_batch_publish(struct acd_worker *worker, struct batch *batch);
+/* Publishes what was committed, a run of batches of one partition or a single batch, in one transaction. When
+ * it cannot be said whether that worked, the next assignment finds out. */
+void acd_batch_publish(struct acd_worker *worker, struct batch *run, uint32_t count);
 
 /* Tells Redis that batches are published, so that other partitions may build on what they wrote. It may fail:
  * then it is told again before the next batch, or by it. */

@@ -66,7 +66,7 @@ layer_of() {
     redis | store | cache | embedded_redis) echo store ;;
     export | file_stream) echo export ;;
     settings | secret | keyring | finding | log | metrics | service | watch | clock | slot | nonce) echo ops ;;
-    recovery) echo recovery ;;
+    recovery | pending) echo recovery ;;
     rules | worker | daemon) echo top ;;
     *) echo unknown ;;
     esac

@@ -2,7 +2,9 @@
  *
  * Redis keeps a *marker* a partition: which batch was applied last. Kafka keeps the committed offset, and in
  * its metadata a *token*: which batch was answered last. Comparing the two at assignment tells everything
- * that a crash may have left behind. Pure; text is the arena's.
+ * that a crash may have left behind. Batches of a run have their markers beside their outboxes, and each
+ * names the one before: where the token fits one of these, the rest of the run is pending. Pure; text is the
+ * arena's.
  */
 #ifndef ACCOUNTD_POSITION_H
 #define ACCOUNTD_POSITION_H
@@ -19,10 +21,14 @@
 /* Stands for "no batch": what the first batch of a partition has before it. */
 #define ACD_NO_NONCE "-"
 
+/* A run: batches of one partition that are applied one after the other and answered in one transaction. */
+#define ACD_RUN_MAX 4
+
 struct acd_marker {
     int64_t from;                      /* offset of the batch's first record, or of the one asked for */
     int64_t next;                      /* offset that the batch after it starts from */
     int64_t last;                      /* offset of the batch's last record */
+    int64_t step;                      /* batches of its run before it, below ACD_RUN_MAX */
     char nonce[ACD_NONCE_BYTES];       /* of this batch */
     char before[ACD_NONCE_BYTES];      /* of the batch before, or ACD_NO_NONCE */
     char fingerprint[ACD_NONCE_BYTES]; /* of the last record: tells a topic that was made anew */

@@ -74,9 +74,16 @@ enum acd_store acd_store_markers(struct acd_store_handle *store, struct acd_aren
                                  const int32_t *partitions, uint32_t count, struct acd_slice *out)
     __attribute__((warn_unused_result));
 
-/* The messages of a partition's outbox; absent unless it belongs to the batch of that marker. */
+/* The messages of a partition's outbox and the marker of their batch; absent where there is none. */
+struct acd_stored_outbox {
+    struct acd_slice marker;
+    struct acd_slice messages;
+};
+
+/* That of the last batch, for ACD_OUTBOX_LAST, or of an earlier one of the same run by its step. */
+#define ACD_OUTBOX_LAST (-1)
 enum acd_store acd_store_outbox(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
-                                struct acd_slice marker, struct acd_slice *messages)
+                                int64_t step, struct acd_stored_outbox *out)
     __attribute__((warn_unused_result));
 
 /* The open jobs of a partition, as acd_jobs_encode has them; empty for none. */
@@ -151,6 +158,7 @@ struct acd_commit_part {
     struct acd_slice outbox;
     struct acd_slice jobs; /* its open jobs from now on, as acd_jobs_encode has them; data NULL: as before */
     bool no_records;       /* the batch only begins or ends jobs */
+    uint32_t step;         /* batches of its run before it, which are not answered yet */
 };
 
 struct acd_commit {

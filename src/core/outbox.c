@@ -36,11 +36,24 @@ static void put_slice(struct acd_buffer *buffer, struct acd_slice slice)
     acd_buffer_add_slice(buffer, slice);
 }
 
+static size_t encoded_bytes(const struct acd_outgoing_list *list)
+{
+    size_t bytes = list->bytes + 2 * sizeof(uint32_t);
+
+    for (uint32_t i = 0; i < list->count; i++) {
+        const struct acd_outgoing *message = &list->items[i];
+
+        bytes += sizeof(message->partition) + sizeof(message->timestamp_ms) + message->topic.len;
+        bytes += (4 + 2 * (size_t)message->header_count) * sizeof(uint32_t);
+    }
+    return bytes;
+}
+
 struct acd_slice acd_outbox_encode(struct acd_arena *arena, const struct acd_outgoing_list *list)
 {
     struct acd_buffer buffer;
 
-    acd_buffer_init(&buffer, arena, list->bytes + list->count * 192 + 64);
+    acd_buffer_init(&buffer, arena, encoded_bytes(list));
     put_u32(&buffer, OUTBOX_FORMAT);
     put_u32(&buffer, list->count);
     for (uint32_t i = 0; i < list->count; i++) {

@@ -3,14 +3,15 @@
 
 #include "accountd/text.h"
 
-#define MARKER_FORMAT "1"
+#define MARKER_FORMAT "2"
 #define TOKEN_FORMAT  "accountd1"
 
 struct acd_slice acd_marker_format(struct acd_arena *arena, const struct acd_marker *marker)
 {
-    return acd_arena_format(arena, MARKER_FORMAT " %lld %lld %lld %s %s %s %.*s", (long long)marker->from,
-                            (long long)marker->next, (long long)marker->last, marker->nonce, marker->before,
-                            marker->fingerprint, ACD_SLICE_ARGS(marker->origin));
+    return acd_arena_format(arena, MARKER_FORMAT " %lld %lld %lld %lld %s %s %s %.*s",
+                            (long long)marker->from, (long long)marker->next, (long long)marker->last,
+                            (long long)marker->step, marker->nonce, marker->before, marker->fingerprint,
+                            ACD_SLICE_ARGS(marker->origin));
 }
 
 /* Takes the text up to the next blank off the front. */
@@ -45,7 +46,8 @@ bool acd_marker_parse(struct acd_slice text, struct acd_marker *out)
     if (!acd_slice_is(next_word(&text), MARKER_FORMAT))
         return false;
     if (!acd_int_parse(next_word(&text), &out->from) || !acd_int_parse(next_word(&text), &out->next) ||
-        !acd_int_parse(next_word(&text), &out->last))
+        !acd_int_parse(next_word(&text), &out->last) || !acd_int_parse(next_word(&text), &out->step) ||
+        out->step < 0 || out->step >= ACD_RUN_MAX)
         return false;
     if (!parse_nonce(next_word(&text), out->nonce) || !parse_nonce(next_word(&text), out->before) ||
         !parse_nonce(next_word(&text), out->fingerprint))

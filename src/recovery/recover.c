@@ -7,6 +7,7 @@
 #include "accountd/log.h"
 #include "accountd/metrics.h"
 #include "accountd/nonce.h"
+#include "accountd/pending.h"
 #include "accountd/recovery.h"
 
 #define RETRY_MS  100
@@ -203,25 +204,23 @@ static enum acd_recovered judge(struct acd_recovery *recovery, struct look *look
         acd_origin_format(&recovery->arena, acd_slice_str(recovery->cluster),
                           acd_slice_str(settings->kafka.group), acd_slice_str(settings->kafka.commands), id);
     struct acd_marker marker;
-    struct acd_slice outbox;
-    enum acd_standing standing;
-    enum acd_store result = ACD_STORE_OK;
+    struct acd_pending pending;
+    enum acd_store result;
 
     if (text.data && (!acd_marker_parse(text, &marker) || !acd_slice_equal(marker.origin, origin)))
         return acd_recovery_impossible(recovery,
                                        "Redis holds another deployment's data: partition %d has %.*s", id,
                                        ACD_SLICE_ARGS(text));
-    standing = acd_standing(&look->committed[id], text.data ? &marker : NULL);
-    if (standing == ACD_STANDING_LOST)
-        look->lost |= look->committed[id].exists;
-    if (standing != ACD_STANDING_PENDING)
-        return ACD_RECOVERED;
     do
-        result = acd_store_outbox(recovery->store, &recovery->arena, id, text, &outbox);
+        result = acd_pending_read(recovery->store, &recovery->arena, id, &look->committed[id], text,
+                                  text.data ? &marker : NULL, &pending);
     while (acd_recovery_again(recovery, result));
+    if (result != ACD_STORE_OK)
+        return acd_recovery_failed(recovery, result);
+    look->lost |= pending.standing == ACD_STANDING_LOST && look->committed[id].exists;
     /* Applied, and what to answer is gone: decided again after a restore. */
-    look->lost |= result == ACD_STORE_OK && !outbox.data;
-    return result == ACD_STORE_OK ? ACD_RECOVERED : acd_recovery_failed(recovery, result);
+    look->lost |= pending.standing == ACD_STANDING_PENDING && pending.count == 0;
+    return ACD_RECOVERED;
 }
 
 static enum acd_recovered read_markers(struct acd_recovery *recovery, struct look *look)

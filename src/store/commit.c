@@ -94,7 +94,7 @@ static void send_outbox(struct acd_store_handle *store, struct acd_arena *arena,
 {
     struct acd_args args;
 
-    acd_args_init(&args, arena, 10);
+    acd_args_init(&args, arena, 12);
     acd_args_str(&args, "HSET");
     acd_args_add(&args, acd_store_key(store, arena, "accountd:outbox:%d:next", part->partition));
     acd_args_str(&args, "marker");
@@ -106,6 +106,8 @@ static void send_outbox(struct acd_store_handle *store, struct acd_arena *arena,
     acd_args_add(&args, part->jobs.data ? part->jobs : acd_slice_str("="));
     acd_args_str(&args, "records");
     acd_args_str(&args, part->no_records ? "0" : "1");
+    acd_args_str(&args, "step");
+    acd_args_int(&args, part->step);
     acd_redis_send(&store->redis, &args);
 }
 

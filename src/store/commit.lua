@@ -15,16 +15,19 @@ end
 
 -- The hash accountd:unpublished has, for each app that a partition's last batch wrote, the field "PARTITION APP" with
 -- the names of the accounts; '' stands for the admin set. No other partition's batch touches these before that batch
--- is known to be published.
+-- is known to be published. Of a run's later batches the field is "PARTITION/STEP APP".
 
--- Forgets what the last batches of some partitions wrote, because these are published. Answers the other fields.
+-- The fields of others than some partitions, whose own are forgotten where what their last batches wrote is published:
+-- the number of a partition in the set is then true, and false where its run goes on.
 local function note_published(prefix, partitions)
     local key, others = prefix .. 'accountd:unpublished', {}
 
     for _, field in ipairs(redis.call('HKEYS', key)) do
-        if partitions[string.match(field, '^%d+')] then
+        local published = partitions[string.match(field, '^%d+')]
+
+        if published then
             redis.call('HDEL', key, field)
-        else
+        elseif published == nil then
             table.insert(others, field)
         end
     end
@@ -36,7 +39,7 @@ local function names_in(prefix, fields)
     local apps = {}
 
     for _, field in ipairs(fields) do
-        local app = string.match(field, '^%d+ (.*)$')
+        local app = string.match(field, '^%S+ (.*)$')
         local names = apps[app] or {}
 
         for _, name in ipairs(cmsgpack.unpack(redis.call('HGET', prefix .. 'accountd:unpublished', field))) do
@@ -316,6 +319,18 @@ local function has_outbox(prefix, partition, marker)
     return redis.call('HGET', prefix .. 'accountd:outbox:' .. partition .. ':next', 'marker') == marker
 end
 
+-- How many batches of a partition's run are before this one, whose outbox is there; false when it is not. A run needs the
+-- outbox of the batch before.
+local function step_of(prefix, partition, expected, marker)
+    local outbox = prefix .. 'accountd:outbox:' .. partition
+    local step = has_outbox(prefix, partition, marker) and tonumber(redis.call('HGET', outbox .. ':next', 'step'))
+
+    if step and step > 0 and redis.call('HGET', outbox, 'marker') ~= expected then
+        return false
+    end
+    return step
+end
+
 -- A batch that is refused leaves nothing behind.
 local function refuse(prefix, args, count, answer)
     for p = 4, 3 * count + 3, 3 do
@@ -336,12 +351,15 @@ local function set_jobs(prefix, partition, jobs)
 end
 
 -- A batch that has no records got past none: the attempts at the next one stay counted. Its open exports are what the
--- outbox says, '=' for as before.
-local function mark(prefix, partition, marker)
+-- outbox says, '=' for as before. The outbox of the batch before stays where a run goes on.
+local function mark(prefix, partition, marker, step)
     local outbox = prefix .. 'accountd:outbox:' .. partition
     local beside = redis.call('HMGET', outbox .. ':next', 'exports', 'records')
 
     redis.call('SET', prefix .. 'accountd:marker:' .. partition, marker)
+    if step > 0 then
+        redis.call('RENAME', outbox, outbox .. ':' .. step - 1)
+    end
     redis.call('RENAME', outbox .. ':next', outbox)
     if beside[1] ~= '=' then
         set_jobs(prefix, partition, beside[1])
@@ -391,7 +409,7 @@ end
 -- Answers ok; fenced, what differs and what is there; unsent when an outbox is not there; stale or busy and which: the
 -- ordinal of the account, or minus the ordinal of the app for its admin set; stale alone for a signed command.
 local function commit(_, args)
-    local prefix, count, owned = args[1], tonumber(args[3]), {}
+    local prefix, count, owned, steps = args[1], tonumber(args[3]), {}, {}
     local incarnation = redis.call('GET', prefix .. 'accountd:incarnation')
 
     if incarnation ~= args[2] then
@@ -403,7 +421,11 @@ local function commit(_, args)
         if marker ~= args[i + 1] then
             return refuse(prefix, args, count, {'fenced', args[i], marker})
         end
-        owned[args[i]] = true
+        steps[args[i]] = step_of(prefix, args[i], args[i + 1], args[i + 2])
+        if not steps[args[i]] then
+            return {'unsent'}
+        end
+        owned[args[i]] = steps[args[i]] == 0
     end
     local foreign = names_in(prefix, note_published(prefix, owned))
     local shapes, signed = read_shapes(args, tonumber(args[3 * count + 4]))
@@ -417,11 +439,6 @@ local function commit(_, args)
     elseif args[signed] and is_spent(prefix, args, signed) then
         return refuse(prefix, args, count, {'stale'})
     end
-    for p = 4, 3 * count + 3, 3 do
-        if not has_outbox(prefix, args[p], args[p + 2]) then
-            return {'unsent'}
-        end
-    end
     local missing = forbidden(prefix, apps[1])
 
     if missing then
@@ -430,14 +447,16 @@ local function commit(_, args)
 
     for _, app in ipairs(apps) do
         for partition, names in pairs(write_app(args, app, shapes)) do
-            redis.call('HSET', prefix .. 'accountd:unpublished', partition .. ' ' .. app.name, cmsgpack.pack(names))
+            local step = steps[partition] > 0 and '/' .. steps[partition] or ''
+
+            redis.call('HSET', prefix .. 'accountd:unpublished', partition .. step .. ' ' .. app.name, cmsgpack.pack(names))
         end
     end
     if args[signed] then
         spend(prefix, args, signed)
     end
     for p = 4, 3 * count + 3, 3 do
-        mark(prefix, args[p], args[p + 2])
+        mark(prefix, args[p], args[p + 2], steps[args[p]])
     end
     return {'ok'}
 end
@@ -451,7 +470,7 @@ local function note(_, args)
 
         if redis.call('GET', args[1] .. 'accountd:marker:' .. args[i]) == args[i + 1] then
             published[args[i]] = true
-            redis.call('DEL', outbox, outbox .. ':next')
+            redis.call('DEL', outbox, outbox .. ':next', outbox .. ':0', outbox .. ':1', outbox .. ':2')
         end
     end
     note_published(args[1], published)

@@ -121,10 +121,12 @@ static char *put_length(char *at, char kind, size_t length)
 
 /* hiredis moves all that is left in its buffer after each write, and a socket takes some hundred kilobytes at
  * a time: a batch's megabytes get there piece by piece. */
-#define PIECE_BYTES 65536
+#define PIECE_BYTES ((size_t)64 << 10)
 
 static void append(struct acd_redis *redis, const char *text, size_t len)
 {
+    if (!redis->context)
+        return;
     /* The only failure is no memory; the context then carries the error to the next read. */
     while (len > PIECE_BYTES) {
         redisAppendFormattedCommand(redis->context, text, PIECE_BYTES);
@@ -135,21 +137,37 @@ static void append(struct acd_redis *redis, const char *text, size_t len)
     redisAppendFormattedCommand(redis->context, text, len);
 }
 
+/* Of arguments that go to hiredis from where they are. */
+static size_t long_bytes(const struct acd_args *args)
+{
+    size_t bytes = 0;
+
+    for (uint32_t i = 0; i < args->count; i++)
+        bytes += args->lengths[i] < PIECE_BYTES ? 0 : args->lengths[i];
+    return bytes;
+}
+
 /* hiredis would print each length with its own printf, which shows in a batch of forty thousand arguments. */
 void acd_redis_send(struct acd_redis *redis, const struct acd_args *args)
 {
-    char *text = acd_arena_alloc(args->arena, args->bytes + (args->count + (size_t)1) * LENGTH_BYTES);
+    size_t bytes = args->bytes - long_bytes(args) + (args->count + (size_t)1) * LENGTH_BYTES;
+    char *text = acd_arena_alloc(args->arena, bytes);
     char *at = put_length(text, '*', args->count);
 
     for (uint32_t i = 0; i < args->count; i++) {
         at = put_length(at, '$', args->lengths[i]);
-        memcpy(at, args->values[i], args->lengths[i]);
-        at += args->lengths[i];
+        if (args->lengths[i] < PIECE_BYTES) {
+            memcpy(at, args->values[i], args->lengths[i]);
+            at += args->lengths[i];
+        } else {
+            append(redis, text, (size_t)(at - text));
+            append(redis, args->values[i], args->lengths[i]);
+            at = text;
+        }
         *at++ = '\r';
         *at++ = '\n';
     }
-    if (redis->context)
-        append(redis, text, (size_t)(at - text));
+    append(redis, text, (size_t)(at - text));
 }
 
 void acd_redis_flush(struct acd_redis *redis)

@@ -248,24 +248,30 @@ enum acd_store acd_store_markers(struct acd_store_handle *store, struct acd_aren
 }
 
 enum acd_store acd_store_outbox(struct acd_store_handle *store, struct acd_arena *arena, int32_t partition,
-                                struct acd_slice marker, struct acd_slice *messages)
+                                int64_t step, struct acd_stored_outbox *out)
 {
     struct acd_args args;
     redisReply *reply;
     enum acd_store result;
 
-    *messages = acd_slice(NULL, 0);
+    *out = (struct acd_stored_outbox){0};
     acd_args_init(&args, arena, 4);
     acd_args_str(&args, "HMGET");
-    acd_args_add(&args, acd_store_key(store, arena, "accountd:outbox:%d", partition));
+    if (step == ACD_OUTBOX_LAST)
+        acd_args_add(&args, acd_store_key(store, arena, "accountd:outbox:%d", partition));
+    else
+        acd_args_add(&args,
+                     acd_store_key(store, arena, "accountd:outbox:%d:%lld", partition, (long long)step));
     acd_args_str(&args, "marker");
     acd_args_str(&args, "messages");
     result = acd_redis_call(&store->redis, &args, &reply);
     if (result != ACD_STORE_OK)
         return result;
-    if (reply->elements == 2 && acd_slice_equal(acd_reply_slice(reply->element[0]), marker) &&
-        acd_reply_slice(reply->element[1]).data)
-        *messages = acd_arena_copy(arena, acd_reply_slice(reply->element[1]));
+    if (reply->elements == 2 && acd_reply_slice(reply->element[0]).data &&
+        acd_reply_slice(reply->element[1]).data) {
+        out->marker = acd_arena_copy(arena, acd_reply_slice(reply->element[0]));
+        out->messages = acd_arena_copy(arena, acd_reply_slice(reply->element[1]));
+    }
     freeReplyObject(reply);
     return ACD_STORE_OK;
 }

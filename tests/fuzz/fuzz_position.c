@@ -6,7 +6,7 @@
 
 static bool same_marker(const struct acd_marker *a, const struct acd_marker *b)
 {
-    return a->from == b->from && a->next == b->next && a->last == b->last &&
+    return a->from == b->from && a->next == b->next && a->last == b->last && a->step == b->step &&
            strcmp(a->nonce, b->nonce) == 0 && strcmp(a->before, b->before) == 0 &&
            strcmp(a->fingerprint, b->fingerprint) == 0 && acd_slice_equal(a->origin, b->origin);
 }

@@ -33,6 +33,9 @@ ASK = "tests/sim/consumer_ask.c"
 CHANGELOG = "tests/sim/changelog.c"
 BATCH = "src/batch.c"
 POSITION = "src/core/position.c"
+PENDING = "src/recovery/pending.c"
+PUBLISH = "src/publish.c"
+WORKER = "src/worker.c"
 
 # Records of partitions that were given up meanwhile are no longer there to release.
 RELEASE = ("src/intake.c", "    for (; n > 0; n--) {\n", "    for (; n > 0 && partition->queued; n--) {\n")
@@ -83,6 +86,13 @@ SKIPPED = aimed("skip:FCALL commit", batch=1, commands=60)
 # A restore into a Redis that is full now and then.
 FULL_NOW_AND_THEN = aimed("flush:FCALL commit", "refuse:FCALL take", accounts=6, commands=60)
 
+# A worker dies, stands still or loses Redis between two batches of a run.
+RUN_ENDS = aimed("kill:FCALL commit", "pause:FCALL commit", "late:FCALL commit", "break:FCALL commit", "session:FCALL commit",
+                 accounts=2, batch=1, burst=20, commands=100)
+
+# … and Redis is emptied, while other workers go on with the same accounts.
+RUN_LOST = aimed("pause:commits: ok", "flush:commits: ok", accounts=2, batch=1, burst=20, commands=60)
+
 # (rule, changes, faults or options)
 MUTATIONS = [
     ("every commit compares the marker", [
@@ -129,20 +139,21 @@ MUTATIONS = [
         (POSITION, "if (marker->next == committed->offset && strcmp(marker->nonce, token.nonce) == 0)",
          "if (marker->next == committed->offset)")], SKIPPED),
     ("every transaction carries the offsets", [
-        ("src/publish.c", "acd_consumer_group(worker->consumer), offsets, count,",
+        (PUBLISH, "acd_consumer_group(worker->consumer), offsets, count,",
          "acd_consumer_group(worker->consumer), offsets, 0,"),
-        ("src/publish.c", "if (worker->shared->embedded && acd_consumer_commit(",
+        (PUBLISH, "if (worker->shared->embedded && acd_consumer_commit(",
          "if (acd_consumer_commit(")], CRASHES),
     ("the next batch waits for this one's transaction", [
-        ("src/publish.c", """    if (!acd_publish(worker, offsets, batch->part_count, &messages, true)) {
-""", """    if (!acd_publish(worker, offsets, batch->part_count, &messages, true) && !worker->producer) {
+        (PUBLISH, """    if (!acd_publish(worker, offsets_of(worker, last), last->part_count, &messages, true)) {
+""", """    if (!acd_publish(worker, offsets_of(worker, last), last->part_count, &messages, true) &&
+        !worker->producer) {
 """)],
      aimed(*4 * ["transaction:in the transaction: ok"], batch=1)),
     ("what was applied and not answered is answered from the outbox", [
-        (ASSIGN, "if (answer_pending(worker, partition, text, &marker) && partition->phase != HALTED &&",
+        (ASSIGN, "if (answer_pending(worker, partition, &pending, &marker) && partition->phase != HALTED &&",
          "if (partition->phase != HALTED &&")], CRASHES),
     ("a worker whose producer is lost runs no batch", [
-        ("src/worker.c", "    if (!worker->joined || !worker->producer)\n", "    if (!worker->joined)\n")],
+        (WORKER, "    if (!worker->joined || !worker->producer)\n", "    if (!worker->joined)\n")],
      CANNOT_ANSWER),
     ("the outbox holds the answers of reads", [
         ("src/core/outbox.c", "        put_slice(&buffer, message->topic);\n",
@@ -154,7 +165,7 @@ MUTATIONS = [
     ("the cache goes with the incarnation", [
         (INCARNATION, "    acd_cache_clear(worker->cache);\n", "")], LOST_UNPUBLISHED),
     ("a new connection compares Redis' identity", [
-        ("src/worker.c", "if (!first && strcmp(before, acd_store_identity(worker->store)) != 0) {",
+        (WORKER, "if (!first && strcmp(before, acd_store_identity(worker->store)) != 0) {",
          "if (false && !first) {")], SERVERS),
     ("a Redis that is still loading is not yet the one that was asked last", [
         ("src/store/store.c", "    memcpy(store->identity, before, sizeof(before));\n    acd_redis_close(",
@@ -238,4 +249,14 @@ MUTATIONS = [
         (COMMIT, "if redis.call('GET', args[1] .. 'accountd:marker:' .. args[i]) == args[i + 1] then",
          "if redis.call('EXISTS', args[1] .. 'accountd:marker:' .. args[i]) == 1 then")],
      aimed("late:commits: ok", "kill:FCALL commit", accounts=1, batch=1)),
+    ("every batch of a run is answered", [
+        (PUBLISH, "    for (uint32_t b = 0; b < count; b++)\n", "    for (uint32_t b = count - 1; b < count; b++)\n")], "none"),
+    ("what a run wrote counts as unpublished to its end", [
+        (COMMIT, "owned[args[i]] = steps[args[i]] == 0", "owned[args[i]] = true")], RUN_LOST),
+    ("each batch of a run adds the names that it wrote", [
+        (COMMIT, "local step = steps[partition] > 0 and '/' .. steps[partition] or ''", "local step = ''")], RUN_LOST),
+    ("what is pending of a run is answered in its order", [
+        (PENDING, "        turn_around(out);\n", "")], RUN_ENDS),
+    ("a run is not published when its partitions were taken away", [
+        (WORKER, " && acd_consumer_epoch(worker->consumer) == worker->epoch)", ")")], RUN_ENDS),
 ]

@@ -78,20 +78,23 @@ static void test_marker_text(void **unused)
 {
     static const char *const broken[] = {
         "",
-        "1",
-        "2 1 2 1 a - f o",
-        "1 x 2 1 a - f o",
-        "1 1 x 1 a - f o",
-        "1 1 2 x a - f o",
-        "1 1 2 1  - f o",
-        "1 1 2 1 a  f o",
-        "1 1 2 1 a -  o",
-        "1 1 2 1 a - f ",
-        "1 1 2 1 abcdefghabcdefghi - f o",
+        "2",
+        "1 1 2 1 0 a - f o",
+        "2 x 2 1 0 a - f o",
+        "2 1 x 1 0 a - f o",
+        "2 1 2 x 0 a - f o",
+        "2 1 2 1 x a - f o",
+        "2 1 2 1 4 a - f o",
+        "2 1 2 1 -1 a - f o",
+        "2 1 2 1 0  - f o",
+        "2 1 2 1 0 a  f o",
+        "2 1 2 1 0 a -  o",
+        "2 1 2 1 0 a - f ",
+        "2 1 2 1 0 abcdefghabcdefghi - f o",
     };
     struct acd_arena arena;
     struct acd_marker marker = {
-        .from = 5, .next = 9, .last = 7, .nonce = "a1", .before = "-", .fingerprint = "ff"};
+        .from = 5, .next = 9, .last = 7, .step = 3, .nonce = "a1", .before = "-", .fingerprint = "ff"};
     struct acd_marker again;
 
     acd_arena_init(&arena);
@@ -101,6 +104,7 @@ static void test_marker_text(void **unused)
     assert_int_equal(again.from, 5);
     assert_int_equal(again.next, 9);
     assert_int_equal(again.last, 7);
+    assert_int_equal(again.step, 3);
     assert_string_equal(again.nonce, "a1");
     assert_string_equal(again.before, "-");
     assert_string_equal(again.fingerprint, "ff");
