@@ -77,6 +77,14 @@ void acd_topics_close(struct acd_topics *topics)
     free(topics);
 }
 
+/* True when it is known why no broker can be reached. A connection that broke off may have lost the alert
+ * that says why: that is tried once more. */
+static bool is_settled(const struct acd_topics *topics, size_t tries)
+{
+    return topics->all_down && (topics->spoken || strstr(topics->trouble, "Connect to ") ||
+                                strstr(topics->trouble, "resolve") || tries > 0);
+}
+
 /* Asks for a picture. Where no broker at all can be reached, waiting longer is of no use. */
 static rd_kafka_resp_err_t ask(struct acd_topics *topics, const struct rd_kafka_metadata **picture)
 {
@@ -86,10 +94,11 @@ static rd_kafka_resp_err_t ask(struct acd_topics *topics, const struct rd_kafka_
 
     rd_kafka_poll(topics->rk, 0);
     topics->all_down = false;
-    for (size_t i = 0; failure && !topics->all_down && i < sizeof(timeouts_ms) / sizeof(timeouts_ms[0]);
-         i++) {
+    for (size_t i = 0; failure && i < sizeof(timeouts_ms) / sizeof(timeouts_ms[0]); i++) {
         failure = rd_kafka_metadata(topics->rk, 1, NULL, picture, timeouts_ms[i]);
         rd_kafka_poll(topics->rk, 0); /* for note_trouble */
+        if (is_settled(topics, i))
+            break;
     }
     /* Until a broker answers it is still the reason, though it is not repeated. */
     if (!failure)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "accountd/outgoing.h"
+#include "accountd/pending.h"
 #include "accountd/position.h"
 #include "accountd/reply.h"
 #include "accountd/settings.h"
@@ -54,13 +55,21 @@ static enum acd_store markers(struct world *world)
 
 static enum acd_store outbox(struct world *world)
 {
-    struct acd_slice messages;
+    const struct acd_committed committed = {
+        .exists = true, .offset = 1, .metadata = acd_slice_str("accountd1 a 7")};
+    struct acd_stored_outbox last;
+    struct acd_pending pending;
+    struct acd_marker marker;
     struct acd_outgoing_list list;
-    enum acd_store result =
-        acd_store_outbox(world->store, &world->arena, 0, acd_slice_str("marker"), &messages);
+    enum acd_store result = acd_store_outbox(world->store, &world->arena, 0, ACD_OUTBOX_LAST, &last);
 
-    if (result == ACD_STORE_OK && messages.data && acd_outbox_decode(&world->arena, messages, &list) == 0)
-        FUZZ_CHECK(list.count <= messages.len, "%u messages", list.count);
+    if (result != ACD_STORE_OK || !acd_marker_parse(last.marker, &marker))
+        return result;
+    result = acd_pending_read(world->store, &world->arena, 0, &committed, last.marker, &marker, &pending);
+    FUZZ_CHECK(pending.count <= ACD_RUN_MAX, "%u outboxes", pending.count);
+    for (uint32_t i = 0; result == ACD_STORE_OK && i < pending.count; i++)
+        if (acd_outbox_decode(&world->arena, pending.outboxes[i], &list) == 0)
+            FUZZ_CHECK(list.count <= pending.outboxes[i].len, "%u messages", list.count);
     return result;
 }
 
@@ -165,8 +174,8 @@ static bool is_app(const struct world *world, const struct acd_app *wanted)
 static enum acd_store commit(struct world *world)
 {
     const struct acd_commit_part parts[] = {
-        {0, ACD_LITERAL("m1"), ACD_LITERAL("m2"), ACD_LITERAL("o"), ACD_LITERAL("j"), true},
-        {1, {NULL, 0}, ACD_LITERAL("m3"), ACD_LITERAL("o"), {NULL, 0}, false}};
+        {0, ACD_LITERAL("m1"), ACD_LITERAL("m2"), ACD_LITERAL("o"), ACD_LITERAL("j"), true, 0},
+        {1, {NULL, 0}, ACD_LITERAL("m3"), ACD_LITERAL("o"), {NULL, 0}, false, 3}};
     const struct acd_commit call = {
         .incarnation = acd_slice_str("i"), .parts = parts, .part_count = 2, .state = &world->state};
     struct acd_verdict verdict;
