@@ -137,6 +137,8 @@ enum polled acd_worker_poll(struct acd_worker *worker, int timeout_ms)
         take_record(worker, &record);
     else if (polled == ACD_POLL_OUT_OF_RANGE)
         out_of_range(worker, record.partition);
+    else if (polled == ACD_POLL_ASTRAY)
+        acd_assign_doubt(worker);
     if (atomic_load(&worker->shared->stop))
         return POLLED_OVER;
     return polled == ACD_POLL_RECORD ? POLLED_RECORD : POLLED_NOTHING;

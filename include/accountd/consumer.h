@@ -44,6 +44,7 @@ enum acd_poll {
     ACD_POLL_NOTHING,
     ACD_POLL_RECORD,       /* `record` is filled in and must be released */
     ACD_POLL_OUT_OF_RANGE, /* the log of record->partition does not hold the offset to fetch from */
+    ACD_POLL_ASTRAY, /* record->partition has an error: after a pause the next record may be passed over */
 };
 
 /* Whether librdkafka makes a consumer of the properties, which may not go together. Connects to nobody for

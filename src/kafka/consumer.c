@@ -278,6 +278,8 @@ enum acd_poll acd_consumer_poll(struct acd_consumer *consumer, int timeout_ms, s
     } else {
         snprintf(consumer->trouble, sizeof(consumer->trouble), "%s", rd_kafka_message_errstr(message));
         acd_log(ACD_LOG_WARNING, "kafka: consumer: %s", consumer->trouble);
+        /* librdkafka from 2.8 on counts an error that comes with a batch as a record. */
+        result = message->partition >= 0 ? ACD_POLL_ASTRAY : ACD_POLL_NOTHING;
     }
     rd_kafka_message_destroy(message);
     return result;

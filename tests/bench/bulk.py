@@ -179,7 +179,7 @@ def table(runs, count):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--accounts", type=int, default=300_000)
+    options.add_argument("--accounts", type=int, default=1_000_000)
     options.add_argument("--rounds", type=int, default=3)
     options = options.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="accountd-bench-"))
