@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import select
 import signal
 import subprocess
 import time
+from datetime import datetime, timezone
 
 import pytest
 from confluent_kafka import Producer
@@ -118,18 +120,20 @@ def matches(line, filters):
     return all(found)
 
 
-def test_from_the_end_until_interrupted(here, app):
-    here.send(command("create", app, "before", id="before"))
-    tail = Tail(here, "replies", "--app", app)
-    posted = 0
+def wait_reading(tail, reply):
+    """Until the tail shows what comes now: `reply` makes something come."""
 
     def first_line():
-        nonlocal posted
-        here.send(command("get", app, "a", id=f"n{posted}"))
-        posted += 1
+        reply()
         return select.select([tail.process.stdout], [], [], 0.2)[0]
 
     wait_for("a line", first_line, 20)
+
+
+def test_from_the_end_until_interrupted(here, app):
+    here.send(command("create", app, "before", id="before"))
+    tail = Tail(here, "replies", "--app", app)
+    wait_reading(tail, lambda: here.send(command("get", app, "a")))
     here.send(command("get", app, "a", id="last"))
     tail.until("id=last")
     tail.interrupt()
@@ -138,11 +142,13 @@ def test_from_the_end_until_interrupted(here, app):
 
 def test_since(here, app):
     here.send(command("create", app, "old", id="old"))
-    time.sleep(1.1)  # what the option's unit is
+    time.sleep(0.1)
+    between = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     here.send(command("create", app, "new", id="new"))
-    tail = Tail(here, "replies", "--app", app, "--since", "1s", "--count", "1")
-    assert ["id=new" in line for line in tail.lines()] == [True]
-    tail.end()
+    for since, shown in ((between, ["new"]), ("1h", ["old", "new"])):
+        tail = Tail(here, "replies", "--app", app, "--since", since, "--count", str(len(shown)))
+        assert sorted(re.findall(r"id=(\w+)", "".join(tail.lines()))) == sorted(shown)
+        tail.end()
 
 
 def test_app_from_the_environment(here, app):
@@ -223,12 +229,12 @@ def test_only_what_is_committed(here, app):
 
 def test_new_partitions(here, app):
     tail = Tail(here, "replies", "--app", app)
-    here.kafka.grow_topic(here.topics.replies, 3)
     body = json.dumps({"app": app, "status": "ok", "id": "new"}).encode()
+    wait_reading(tail, lambda: write(here.kafka, here.topics.replies, 0, value=body))
+    here.kafka.grow_topic(here.topics.replies, 3)
     write(here.kafka, here.topics.replies, 2, value=body)
-    (line,) = tail.lines(1)
+    tail.until(" 2:0 ok ")
     tail.interrupt()
-    assert " 2:0 ok " in line
 
 
 def test_wrong_usage(here):
