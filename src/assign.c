@@ -158,8 +158,7 @@ static int decode_pending(struct acd_worker *worker, const struct acd_pending *p
     for (uint32_t i = 0; i < pending->count; i++) {
         if (acd_outbox_decode(&worker->arena, pending->outboxes[i], &messages))
             return -1;
-        for (uint32_t m = 0; m < messages.count; m++)
-            acd_outgoing_add(&worker->arena, out, &messages.items[m]);
+        acd_outgoing_join(&worker->arena, out, &messages);
     }
     return 0;
 }
@@ -172,7 +171,7 @@ static bool answer_pending(struct acd_worker *worker, struct partition *partitio
     struct acd_token token = {.changelog_end = partition->changelog_end, .floor_ms = partition->floor_ms};
     struct acd_offset offset = {.partition = partition->id, .next = marker->next};
     const struct acd_log_field at[] = {acd_log_number("partition", partition->id),
-                                       acd_log_number("offset", marker->from)};
+                                       acd_log_number("offset", pending->from)};
 
     if (pending->count == 0) {
         /* Most likely this partition is another worker's by now, which has answered the batch meanwhile: the
@@ -193,7 +192,7 @@ static bool answer_pending(struct acd_worker *worker, struct partition *partitio
     acd_metric_add(ACD_METRIC_OUTBOX_ANSWERED, pending->count);
     acd_log_fields(ACD_LOG_INFO, at, 2,
                    "partition %d: answered the batch from offset %lld to %lld from the outbox", partition->id,
-                   (long long)marker->from, (long long)marker->last);
+                   (long long)pending->from, (long long)marker->last);
     return true;
 }
 

@@ -100,12 +100,6 @@ static void remember_busy(struct acd_worker *worker, const struct acd_verdict *v
     acd_metric_add(ACD_METRIC_COMMIT_BUSY, 1);
 }
 
-/* True when batches before it, of the same run, are not answered yet. */
-static bool goes_on(const struct batch *batch)
-{
-    return batch->parts[0].partition->steps > 0;
-}
-
 bool acd_batch_commit(struct acd_worker *worker, struct batch *batch)
 {
     struct acd_commit_part *parts = acd_arena_calloc(&worker->arena, batch->part_count, sizeof(*parts));
@@ -138,11 +132,11 @@ bool acd_batch_commit(struct acd_worker *worker, struct batch *batch)
             return false;
         case ACD_STORE_HALT:
             /* What is before it in its run is answered first; then it is refused once more. */
-            if (!goes_on(batch))
+            if (!acd_batch_follows(batch))
                 acd_batch_refused(worker, batch);
             return false;
         case ACD_STORE_LATER:
-            if (goes_on(batch))
+            if (acd_batch_follows(batch))
                 return false;
             /* fall through */
         case ACD_STORE_DOWN:

@@ -65,8 +65,7 @@ static struct acd_outgoing_list flatten(struct acd_worker *worker, const struct 
 
     for (uint32_t b = 0; b < count; b++)
         for (uint32_t i = 0; i < run[b].part_count; i++)
-            for (uint32_t m = 0; m < run[b].parts[i].messages.count; m++)
-                acd_outgoing_add(&worker->arena, &all, &run[b].parts[i].messages.items[m]);
+            acd_outgoing_join(&worker->arena, &all, &run[b].parts[i].messages);
     return all;
 }
 
@@ -152,14 +151,14 @@ bool acd_publish(struct acd_worker *worker, const struct acd_offset *offsets, ui
 
 void acd_batch_publish(struct acd_worker *worker, struct batch *run, uint32_t count)
 {
-    const struct batch *last = &run[count - 1];
+    struct batch *last = &run[count - 1];
     struct acd_outgoing_list messages = flatten(worker, run, count);
 
     if (!acd_publish(worker, offsets_of(worker, last), last->part_count, &messages, true)) {
         acd_assign_doubt(worker);
         return;
     }
-    acd_observe_stage(&run[count - 1], ACD_METRIC_STAGE_PUBLISH);
+    acd_observe_stage(last, ACD_METRIC_STAGE_PUBLISH);
     for (uint32_t i = 0; i < count; i++)
         acd_observe_answered(&run[i]);
     for (uint32_t i = 0; i < last->part_count; i++)

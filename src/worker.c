@@ -198,13 +198,13 @@ static bool choose_partitions(struct acd_worker *worker)
     return ask_all(worker, true);
 }
 
-/* Reads what the batch needs. A first one waits for Redis; one that goes on leaves that to the next turn. */
-static bool load(struct acd_worker *worker, struct batch *batch, bool first)
+/* Reads what the batch needs, and waits for Redis. One that follows others leaves that to the next turn. */
+static bool load(struct acd_worker *worker, struct batch *batch)
 {
     enum acd_store loaded;
 
     while ((loaded = acd_batch_load(worker, batch)) != ACD_STORE_OK) {
-        if (!first)
+        if (acd_batch_follows(batch))
             return false;
         if (loaded == ACD_STORE_HALT)
             acd_batch_refused(worker, batch);
@@ -216,13 +216,13 @@ static bool load(struct acd_worker *worker, struct batch *batch, bool first)
 }
 
 /* Takes a batch and applies it. False when there is nothing to answer. */
-static bool apply(struct acd_worker *worker, struct batch *batch, bool first)
+static bool apply(struct acd_worker *worker, struct batch *batch)
 {
     acd_batch_take(worker, batch);
     if (batch->item_count == 0)
         return false;
     acd_observe_stage(batch, ACD_METRIC_STAGE_TAKE);
-    if (!load(worker, batch, first))
+    if (!load(worker, batch))
         return false;
     acd_observe_stage(batch, ACD_METRIC_STAGE_LOAD);
     acd_batch_decide(worker, batch);
@@ -237,7 +237,7 @@ static bool apply(struct acd_worker *worker, struct batch *batch, bool first)
 /* A transaction costs the broker much, whatever is in it: where more records wait than a batch takes, several
  * are applied before they are answered. Those of one partition only, or an account that two of them touch
  * would be answered by two owners after a rebalance. */
-static bool goes_on(struct acd_worker *worker, const struct batch *batch, uint32_t count)
+static bool goes_on(const struct acd_worker *worker, const struct batch *batch, uint32_t count)
 {
     const struct part *part = &batch->parts[0];
     uint32_t batch_max = (uint32_t)worker->rules->settings->worker.batch_max;
@@ -245,7 +245,6 @@ static bool goes_on(struct acd_worker *worker, const struct batch *batch, uint32
     if (count == ACD_RUN_MAX || part->taken < batch_max || part->jobs.data || worker->rules->keyring ||
         worker->one_by_one || worker->arena.allocated > BATCH_MEMORY_MAX)
         return false;
-    worker->alone = part->partition;
     return part->partition->proven && part->partition->queued - part->partition->applied >= batch_max;
 }
 
@@ -259,9 +258,10 @@ static void run_batches(struct acd_worker *worker)
         acd_worker_hold(worker);
         return;
     }
-    if (!apply(worker, &run[0], true))
+    if (!apply(worker, &run[0]))
         return;
-    while (goes_on(worker, &run[count - 1], count) && apply(worker, &run[count], false))
+    worker->alone = run[0].parts[0].partition;
+    while (goes_on(worker, &run[count - 1], count) && apply(worker, &run[count]))
         count++;
     /* What went wrong with one more batch may have been that the partitions are no longer this worker's. */
     if (acd_batch_runs(&run[0]) && acd_consumer_epoch(worker->consumer) == worker->epoch)

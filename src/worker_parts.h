@@ -232,6 +232,12 @@ bool acd_batch_commit(struct acd_worker *worker, struct batch *batch);
  * cache. */
 void acd_batch_remember(struct acd_worker *worker, const struct batch *batch);
 
+/* True when batches before it, of the same run, are not answered yet. */
+static inline bool acd_batch_follows(const struct batch *batch)
+{
+    return batch->parts[0].partition->steps > 0;
+}
+
 /* True while all partitions of the batch are still to be decided by this worker. */
 bool acd_batch_runs(const struct batch *batch);
 

@@ -39,6 +39,10 @@ struct acd_outgoing_list {
 void acd_outgoing_add(struct acd_arena *arena, struct acd_outgoing_list *list,
                       const struct acd_outgoing *message);
 
+/* Adds all messages of another list; what they point to is not copied. */
+void acd_outgoing_join(struct acd_arena *arena, struct acd_outgoing_list *list,
+                       const struct acd_outgoing_list *more);
+
 struct acd_slice acd_outbox_encode(struct acd_arena *arena, const struct acd_outgoing_list *list);
 
 /* Returns 0, or -1 when the bytes are no outbox. Messages borrow from the bytes and the arena. */

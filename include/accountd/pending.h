@@ -12,6 +12,7 @@ struct acd_pending {
     enum acd_standing standing;
     struct acd_slice outboxes[ACD_RUN_MAX]; /* to be published, in this order; the arena's */
     uint32_t count;                         /* PENDING: 0 where they are gone */
+    int64_t from;                           /* offset of the first one's first record, where there is one */
 };
 
 /* Compares a partition's marker, which was read from `text`, with what is committed, and fetches what is to

@@ -21,7 +21,8 @@
 /* Stands for "no batch": what the first batch of a partition has before it. */
 #define ACD_NO_NONCE "-"
 
-/* A run: batches of one partition that are applied one after the other and answered in one transaction. */
+/* A run: batches of one partition that are applied one after the other and answered in one transaction. The
+ * function "note" of commit.lua deletes the outboxes of as many. */
 #define ACD_RUN_MAX 4
 
 struct acd_marker {

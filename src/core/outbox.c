@@ -25,6 +25,13 @@ void acd_outgoing_add(struct acd_arena *arena, struct acd_outgoing_list *list,
         list->bytes += message->headers[i].name.len + message->headers[i].value.len;
 }
 
+void acd_outgoing_join(struct acd_arena *arena, struct acd_outgoing_list *list,
+                       const struct acd_outgoing_list *more)
+{
+    for (uint32_t i = 0; i < more->count; i++)
+        acd_outgoing_add(arena, list, &more->items[i]);
+}
+
 static void put_u32(struct acd_buffer *buffer, uint32_t number)
 {
     acd_buffer_add(buffer, &number, sizeof(number));

@@ -36,6 +36,7 @@ static enum acd_store follow(struct acd_store_handle *store, struct acd_arena *a
         out->outboxes[out->count++] = outbox.messages;
         if (acd_standing(committed, &at) == ACD_STANDING_PENDING) {
             out->standing = ACD_STANDING_PENDING;
+            out->from = at.from;
             return ACD_STORE_OK;
         }
         if (at.step == 0)

@@ -461,7 +461,7 @@ local function commit(_, args)
     return {'ok'}
 end
 
--- Notes batches as published. Arguments: prefix, then partition and the marker it must still have, for each.
+-- Notes batches as published, with the outboxes of their runs, of ACD_RUN_MAX batches (position.h). Arguments: prefix, then partition and the marker it must still have, for each.
 local function note(_, args)
     local published = {}
 

@@ -195,12 +195,14 @@ static enum verdict msgpack_byte(struct acd_ctl_frame *frame, unsigned char c)
     return frame->owed == 0 && frame->payload == 0 && frame->head == 0 ? LAST : KEEP;
 }
 
-static void keep(struct acd_ctl_frame *frame, char c)
+static void keep(struct acd_ctl_frame *frame, const char *bytes, size_t len)
 {
-    if (frame->len < sizeof(frame->record))
-        frame->record[frame->len++] = c;
-    else
-        frame->overlong = true;
+    size_t room = sizeof(frame->record) - frame->len;
+    size_t kept = len < room ? len : room;
+
+    memcpy(frame->record + frame->len, bytes, kept);
+    frame->len += kept;
+    frame->overlong = frame->overlong || kept < len;
 }
 
 static bool has_lines(const struct acd_ctl_frame *frame)
@@ -244,12 +246,8 @@ static size_t keep_line(struct acd_ctl_frame *frame, const char *bytes, size_t l
 {
     const char *end = memchr(bytes, '\n', len);
     size_t whole = end ? (size_t)(end - bytes) : len;
-    size_t room = ACD_CTL_RECORD_MAX - frame->len;
-    size_t kept = whole < room ? whole : room;
 
-    memcpy(frame->record + frame->len, bytes, kept);
-    frame->len += kept;
-    frame->overlong = frame->overlong || kept < whole;
+    keep(frame, bytes, whole);
     return whole;
 }
 
@@ -274,7 +272,7 @@ size_t acd_ctl_frame_feed(struct acd_ctl_frame *frame, struct acd_slice bytes, b
             return i;
         frame->line += bytes.data[i] == '\n' && verdict != END_LOOK;
         if (verdict == KEEP || verdict == LAST)
-            keep(frame, bytes.data[i]);
+            keep(frame, bytes.data + i, 1);
         if (verdict < LAST)
             continue;
         *complete = finish(frame);
