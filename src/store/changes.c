@@ -1,6 +1,8 @@
 /* What accounts become, as arguments. */
 #include "changes.h"
 
+#include <stdlib.h>
+
 #include "accountd/text.h"
 #include "dump.h"
 
@@ -85,6 +87,62 @@ void acd_changes_init(struct acd_changes *changes, struct acd_arena *arena)
     acd_args_init(&changes->fields, arena, 64);
     acd_args_init(&changes->gone, arena, 64);
 }
+
+/* ---- New accounts */
+
+static int by_group(const void *one, const void *other)
+{
+    const struct acd_newcomer *a = one;
+    const struct acd_newcomer *b = other;
+
+    if (a->partition != b->partition)
+        return a->partition < b->partition ? -1 : 1;
+    return (int)a->account->type - (int)b->account->type;
+}
+
+/* Puts accounts of one group beside each other; most batches bring only one group. Returns how many groups
+ * there are. */
+static uint32_t sort_newcomers(struct acd_newcomer *newcomers, uint32_t count)
+{
+    uint32_t groups = count > 0;
+    bool sorted = true;
+
+    for (uint32_t i = 1; i < count && sorted; i++)
+        sorted = by_group(&newcomers[i - 1], &newcomers[i]) <= 0;
+    if (!sorted)
+        qsort(newcomers, count, sizeof(*newcomers), by_group);
+    for (uint32_t i = 1; i < count; i++)
+        groups += by_group(&newcomers[i - 1], &newcomers[i]) != 0;
+    return groups;
+}
+
+static void add_group(struct acd_args *args, const struct acd_newcomer *newcomers, uint32_t count)
+{
+    acd_args_int(args, newcomers->partition);
+    acd_args_str(args, newcomers->account->type == ACD_ADMIN ? "+" : "");
+    acd_args_int(args, count);
+    for (uint32_t i = 0; i < count; i++) {
+        acd_args_int(args, newcomers[i].account->created_at_ms);
+        acd_args_add(args, newcomers[i].name);
+    }
+    for (uint32_t i = 0; i < count; i++)
+        acd_args_add(args, acd_dump(args->arena, newcomers[i].account));
+}
+
+void acd_changes_newcomers(struct acd_changes *changes, struct acd_newcomer *newcomers, uint32_t count)
+{
+    uint32_t begin = 0;
+
+    acd_args_int(&changes->args, sort_newcomers(newcomers, count));
+    for (uint32_t end = 1; end <= count; end++) {
+        if (end < count && by_group(&newcomers[begin], &newcomers[end]) == 0)
+            continue;
+        add_group(&changes->args, &newcomers[begin], end - begin);
+        begin = end;
+    }
+}
+
+/* ---- All others */
 
 static void add_name(struct acd_changes *changes, struct acd_shape *shape, const char *text, size_t len)
 {

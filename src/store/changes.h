@@ -16,13 +16,25 @@ struct acd_changes {
     uint32_t name_capacity;
 };
 
+/* An account that there never was before. */
+struct acd_newcomer {
+    struct acd_slice name;
+    const struct acd_account *account;
+    int32_t partition; /* whose batch makes it */
+    void *owner;       /* the caller's word for it */
+};
+
 void acd_changes_init(struct acd_changes *changes, struct acd_arena *arena);
+
+/* Adds new accounts in groups, each of one partition and of admins alone or of none; puts them in that order.
+ */
+void acd_changes_newcomers(struct acd_changes *changes, struct acd_newcomer *newcomers, uint32_t count);
 
 /* True when the account was made since: there was none, or it was deleted and made anew. */
 bool acd_changes_made(const struct acd_account *old, const struct acd_account *now);
 
-/* Adds the number of a shape, and what commit.lua wants of an account of that kind. Nothing differs when both
- * are the same pointer. */
+/* Adds the number of a shape, and what commit.lua wants of an account of that kind, which is not a newcomer.
+ * Nothing differs when both are the same pointer. */
 void acd_changes_account(struct acd_changes *changes, int32_t partition, const char *kind, const char *admin,
                          const struct acd_account *old, const struct acd_account *now);
 

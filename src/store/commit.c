@@ -12,7 +12,7 @@ static const char *kind_of(const struct acd_account *old, const struct acd_accou
         return "delete";
     if (!acd_changes_made(old, now))
         return "write";
-    return old->exists ? "rewrite" : old->revision > 0 ? "revive" : "create";
+    return old->exists ? "rewrite" : "revive";
 }
 
 static const char *admin_change(const struct acd_account *old, const struct acd_account *now)
@@ -21,6 +21,11 @@ static const char *admin_change(const struct acd_account *old, const struct acd_
     bool is_admin = now->type == ACD_ADMIN && now->exists;
 
     return was_admin == is_admin ? "" : is_admin ? "+" : "-";
+}
+
+static bool is_newcomer(const struct acd_entry *entry)
+{
+    return !entry->base->exists && entry->base->revision == 0 && entry->current->exists;
 }
 
 /* The revision as the function compares it: that of a deleted account, or 0, with a minus. */
@@ -37,6 +42,27 @@ static void add_entry(struct acd_changes *changes, const struct acd_entry *entry
     acd_changes_account(changes, entry->partition, kind_of(old, now), admin_change(old, now), old, now);
 }
 
+/* Adds an app's new accounts, and `entries` in that order. Returns how many there are. */
+static uint32_t add_newcomers(struct acd_changes *changes, const struct acd_app *app,
+                              struct acd_entry **entries)
+{
+    struct acd_newcomer *newcomers;
+    uint32_t count = 0;
+
+    for (struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app)
+        count += entry->touched && is_newcomer(entry);
+    newcomers = acd_arena_alloc(changes->args.arena, count * sizeof(*newcomers));
+    count = 0;
+    for (struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app) {
+        if (entry->touched && is_newcomer(entry))
+            newcomers[count++] = (struct acd_newcomer){entry->name, entry->current, entry->partition, entry};
+    }
+    acd_changes_newcomers(changes, newcomers, count);
+    for (uint32_t i = 0; i < count; i++)
+        entries[i] = newcomers[i].owner;
+    return count;
+}
+
 /* Accounts stand in the call app by app; `entries` and `apps` remember the ordinals for the verdict. */
 static void add_apps(struct acd_changes *changes, const struct acd_state *state, struct acd_verdict *verdict)
 {
@@ -47,16 +73,18 @@ static void add_apps(struct acd_changes *changes, const struct acd_state *state,
     verdict->app_count = 0;
     for (struct acd_app *app = state->apps; app; app = app->next) {
         uint32_t count_hole;
-        uint32_t before = verdict->entry_count;
+        uint32_t before;
 
         acd_args_add(args, app->name);
         if (app->admins_touched)
             acd_args_int(args, app->admins_base);
         else
             acd_args_str(args, "");
+        verdict->entry_count += add_newcomers(changes, app, &verdict->entries[verdict->entry_count]);
+        before = verdict->entry_count;
         count_hole = acd_args_hole(args);
         for (struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app) {
-            if (!entry->touched)
+            if (!entry->touched || is_newcomer(entry))
                 continue;
             add_entry(changes, entry);
             verdict->entries[verdict->entry_count++] = entry;

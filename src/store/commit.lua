@@ -7,9 +7,11 @@
 local CHUNK = 1000
 local MINUS = 45
 
-local function in_chunks(command, key, list)
-    for i = 1, #list, CHUNK do
-        redis.call(command, key, unpack(list, i, math.min(i + CHUNK - 1, #list)))
+-- A command with a list from first to last, or all of it.
+local function in_chunks(command, key, list, first, last)
+    last = last or #list
+    for i = first or 1, last, CHUNK do
+        redis.call(command, key, unpack(list, i, math.min(i + CHUNK - 1, last)))
     end
 end
 
@@ -34,24 +36,34 @@ local function note_published(prefix, partitions)
     return others
 end
 
--- The names that these fields hold, as a set for each app.
-local function names_in(prefix, fields)
+-- The fields of each app.
+local function by_app(fields)
     local apps = {}
 
     for _, field in ipairs(fields) do
         local app = string.match(field, '^%S+ (.*)$')
-        local names = apps[app] or {}
+        local list = apps[app] or {}
 
-        for _, name in ipairs(cmsgpack.unpack(redis.call('HGET', prefix .. 'accountd:unpublished', field))) do
-            names[name] = true
-        end
-        apps[app] = names
+        list[#list + 1] = field
+        apps[app] = list
     end
     return apps
 end
 
--- What a new account brings is its creation and the whole hash, a deleted one its revision.
-local VALUES = {create = 2, revive = 2, rewrite = 2, delete = 1}
+-- The names that these fields hold, as a set. There may be thousands, and few batches need to know.
+local function names_in(prefix, fields)
+    local names = {}
+
+    for _, field in ipairs(fields) do
+        for _, name in ipairs(cmsgpack.unpack(redis.call('HGET', prefix .. 'accountd:unpublished', field))) do
+            names[name] = true
+        end
+    end
+    return names
+end
+
+-- What an account that is made anew brings is its creation and the whole hash, a deleted one its revision.
+local VALUES = {revive = 2, rewrite = 2, delete = 1}
 
 -- Accounts to which a batch does the same differ only in values. Reads what is done from the arguments at i.
 local function read_shapes(args, i)
@@ -76,13 +88,29 @@ local function read_shapes(args, i)
     return shapes, i + 1
 end
 
+-- New accounts, of which a call may bring thousands: pairs of creation and name, and behind all of them the hashes.
+local function read_group(args, i, app)
+    local group = {partition = args[i], admin = args[i + 1] == '+', count = tonumber(args[i + 2]), at = i + 3}
+    local keys, names = {}, {}
+
+    group.hashes = group.at + 2 * group.count
+    for n = 1, group.count do
+        local name = args[i + 2 + 2 * n]
+
+        names[n] = name
+        keys[n] = app.account .. name
+    end
+    group.keys, group.names = keys, names
+    return group, group.hashes + group.count
+end
+
 -- The apps of a batch, and where their accounts stand in the arguments. A key of a wrong type raises its error here.
 local function read_apps(prefix, args, i, shapes)
     local apps = {}
 
     for a = 1, tonumber(args[i]) do
-        local app = {name = args[i + 1], expected = args[i + 2], count = tonumber(args[i + 3]), at = i + 4}
-        local tag = ':{' .. app.name .. '}'
+        local app = {ordinal = a, name = args[i + 1], expected = args[i + 2], groups = {}}
+        local tag, groups = ':{' .. app.name .. '}', tonumber(args[i + 3])
 
         app.account = prefix .. 'acct' .. tag .. ':'
         app.index = prefix .. 'accounts' .. tag
@@ -91,7 +119,11 @@ local function read_apps(prefix, args, i, shapes)
         redis.call('ZCARD', app.index)
         app.members = redis.call('SCARD', app.admins)
         app.any_deleted = redis.call('HLEN', app.deleted) > 0
-        i = i + 3
+        i = i + 4
+        for g = 1, groups do
+            app.groups[g], i = read_group(args, i, app)
+        end
+        app.count, app.at = tonumber(args[i]), i + 1
         for _ = 1, app.count do
             i = i + 3 + shapes[args[i + 3]].values
         end
@@ -113,64 +145,97 @@ local function revision_of(app, name)
     return false
 end
 
--- True when none of an app's accounts that are said not to exist does: a call asks for hundreds.
-local function none_exist(args, app, shapes)
-    local keys, i = {}, app.at
+-- The revision of an account, of a deleted one, or 0, with a minus.
+local function present(app, name, exists)
+    local revision = exists and revision_of(app, name)
 
-    for _ = 1, app.count do
-        if string.byte(args[i + 1]) == MINUS then
-            keys[#keys + 1] = app.account .. args[i]
-        end
-        i = i + 3 + shapes[args[i + 2]].values
-    end
-    for k = 1, #keys, CHUNK do
-        if redis.call('EXISTS', unpack(keys, k, math.min(k + CHUNK - 1, #keys))) > 0 then
+    return revision or '-' .. (app.any_deleted and redis.call('HGET', app.deleted, name) or '0')
+end
+
+-- True when none of a group's accounts exists, or was deleted. Then no batch that is not published wrote one of them, either:
+-- each leaves an account or a deletion.
+local function is_new(app, group)
+    local keys, names = group.keys, group.names
+
+    for k = 1, group.count, CHUNK do
+        local last = math.min(k + CHUNK - 1, group.count)
+
+        if redis.call('EXISTS', unpack(keys, k, last)) > 0 then
             return false
+        end
+        for _, deleted in ipairs(app.any_deleted and redis.call('HMGET', app.deleted, unpack(names, k, last)) or {}) do
+            if deleted then
+                return false
+            end
         end
     end
     return true
 end
 
--- Compares an app's accounts, and its admin set where a decision looked at it, with what they were decided on.
-local function compare_app(args, app, shapes, foreign, ordinal, stale, busy)
-    local call, i, none = redis.call, app.at, none_exist(args, app, shapes)
+-- Compares a group's accounts one by one, to find out which are not new.
+local function compare_group(app, group, foreign, ordinal, stale, busy)
+    for n, name in ipairs(group.names) do
+        if present(app, name, redis.call('HLEN', group.keys[n]) > 0) ~= '-0' then
+            stale[#stale + 1] = ordinal + n
+        end
+        if foreign[name] then
+            busy[#busy + 1] = ordinal + n
+        end
+    end
+end
+
+-- Compares an app's other accounts with what they were decided on.
+local function compare_others(args, app, shapes, foreign, ordinal, stale, busy)
+    local call, i = redis.call, app.at
 
     for n = ordinal + 1, ordinal + app.count do
-        local name, expected, revision = args[i], args[i + 1], false
+        local name, expected, revision = args[i], args[i + 1], nil
 
-        -- The revision of a deleted account, or 0, comes with a minus.
         if string.byte(expected) ~= MINUS then
             revision = call('HGET', app.account .. name, 'rev')
-        elseif not none and call('HLEN', app.account .. name) > 0 then
-            revision = revision_of(app, name)
         end
-        if not revision then
-            revision = '-' .. (app.any_deleted and call('HGET', app.deleted, name) or '0')
-        end
-        if revision ~= expected then
+        if (revision or present(app, name, call('HLEN', app.account .. name) > 0)) ~= expected then
             stale[#stale + 1] = n
         end
-        if foreign and foreign[name] then
+        if foreign[name] then
             busy[#busy + 1] = n
         end
         i = i + 3 + shapes[args[i + 2]].values
     end
 end
 
-local function compare(args, apps, shapes, foreign)
+-- Compares an app's accounts, and its admin set where a decision looked at it, with what they were decided on. `fields` are
+-- those of accountd:unpublished that others wrote about it. Answers the ordinal of its last account.
+local function compare_app(prefix, args, app, shapes, fields, ordinal, stale, busy)
+    local doubtful, foreign = {}, {}
+
+    for _, group in ipairs(app.groups) do
+        doubtful[group] = not is_new(app, group) or nil
+    end
+    if app.expected ~= '' or app.count > 0 or next(doubtful) then
+        foreign = names_in(prefix, fields)
+    end
+    if app.expected ~= '' and app.members ~= tonumber(app.expected) then
+        stale[#stale + 1] = -app.ordinal
+    end
+    if app.expected ~= '' and foreign[''] then
+        busy[#busy + 1] = -app.ordinal
+    end
+    for _, group in ipairs(app.groups) do
+        if doubtful[group] then
+            compare_group(app, group, foreign, ordinal, stale, busy)
+        end
+        ordinal = ordinal + group.count
+    end
+    compare_others(args, app, shapes, foreign, ordinal, stale, busy)
+    return ordinal + app.count
+end
+
+local function compare(prefix, args, apps, shapes, unpublished)
     local ordinal, stale, busy = 0, {}, {}
 
-    for a, app in ipairs(apps) do
-        local theirs = foreign[app.name]
-
-        if app.expected ~= '' and app.members ~= tonumber(app.expected) then
-            stale[#stale + 1] = -a
-        end
-        if app.expected ~= '' and theirs and theirs[''] then
-            busy[#busy + 1] = -a
-        end
-        compare_app(args, app, shapes, theirs, ordinal, stale, busy)
-        ordinal = ordinal + app.count
+    for _, app in ipairs(apps) do
+        ordinal = compare_app(prefix, args, app, shapes, unpublished[app.name] or {}, ordinal, stale, busy)
     end
     return stale, busy
 end
@@ -193,18 +258,10 @@ local function write_account(args, i, app, name, shape, lists)
             call('HDEL', key, unpack(shape.gone))
         end
     else
-        local listed = lists.listed
-
-        if shape.kind == 'rewrite' or app.nobodys and app.nobodys[name] then
-            call('RESTORE', key, '0', args[i + 1], 'REPLACE')
-        else
-            call('RESTORE', key, '0', args[i + 1])
-        end
-        listed[#listed + 1] = args[i]
-        listed[#listed + 1] = name
-        if shape.kind ~= 'create' then
-            table.insert(lists.revived, name)
-        end
+        call('RESTORE', key, '0', args[i + 1], 'REPLACE')
+        table.insert(lists.listed, args[i])
+        table.insert(lists.listed, name)
+        table.insert(lists.revived, name)
     end
     if shape.admin == '+' then
         call('SADD', app.admins, name)
@@ -213,20 +270,49 @@ local function write_account(args, i, app, name, shape, lists)
     end
 end
 
+-- Writes a group's accounts; where Redis has a hash that is nobody's account, in its place.
+local function write_group(args, app, group)
+    local call, keys, hashes, nobodys = redis.call, group.keys, group.hashes - 1, app.nobodys or {}
+
+    for n = 1, group.count do
+        if nobodys[group.names[n]] then
+            call('RESTORE', keys[n], '0', args[hashes + n], 'REPLACE')
+        else
+            call('RESTORE', keys[n], '0', args[hashes + n])
+        end
+    end
+    in_chunks('ZADD', app.index, args, group.at, hashes)
+    if group.admin then
+        in_chunks('SADD', app.admins, group.names)
+    end
+end
+
+local function list_of(lists, partition)
+    lists[partition] = lists[partition] or {}
+    return lists[partition]
+end
+
 -- Writes an app's accounts. Answers the names that each partition wrote.
 local function write_app(args, app, shapes)
     local lists, written, i = {listed = {}, unlisted = {}, buried = {}, revived = {}}, {}, app.at
 
+    for _, group in ipairs(app.groups) do
+        local names = list_of(written, group.partition)
+
+        write_group(args, app, group)
+        for _, name in ipairs(group.names) do
+            names[#names + 1] = name
+        end
+        if group.admin then
+            names[#names + 1] = ''
+        end
+    end
     for _ = 1, app.count do
         local name, shape = args[i], shapes[args[i + 2]]
 
         if shape.kind ~= 'read' then
-            local names = written[shape.partition]
+            local names = list_of(written, shape.partition)
 
-            if not names then
-                names = {}
-                written[shape.partition] = names
-            end
             write_account(args, i + 3, app, name, shape, lists)
             names[#names + 1] = name
             if shape.admin ~= '' then
@@ -399,13 +485,14 @@ local function forbidden(prefix, app)
 end
 
 -- One batch, everything or nothing. Arguments: prefix, incarnation, number of partitions and for each its number, the
--- marker it must have ('' for none) and the new marker; where the shapes begin; number of apps and for each its name,
--- the size that its admin set must have ('' where it was not looked at), number of accounts and for each its name, its
--- revision (of a deleted one, or 0, with a minus), number of its shape, and the values of its fields, or of a new one
--- its creation and its hash as RESTORE takes it, or the revision of its deletion; then number of shapes and for each its
--- partition, kind ('read', 'write', 'create', 'revive' after a deletion, 'rewrite' in place of another one,
--- 'delete'), '+' or '-' for the admin set, and the names of the fields to set and of those to remove, each with their
--- number before them; then signed commands that take effect, see above.
+-- marker it must have ('' for none) and the new marker; where the shapes begin; number of apps and for each its name, the
+-- size that its admin set must have ('' where it was not looked at), new accounts and other ones. New accounts: number of
+-- groups and for each its partition, '+' where they are admins, how many, creation and name of each, and then the hash of
+-- each as RESTORE takes it. Other ones: how many and for each its name, its revision (of a deleted one, or 0, with a
+-- minus), number of its shape, and the values of its fields, or of one that is made anew its creation and its hash, or the
+-- revision of its deletion. Then number of shapes and for each its partition, kind ('read', 'write', 'revive' after a
+-- deletion, 'rewrite' in place of another one, 'delete'), '+' or '-' for the admin set, and the names of the fields to set
+-- and of those to remove, each with their number before them; then signed commands that take effect, see above.
 -- Answers ok; fenced, what differs and what is there; unsent when an outbox is not there; stale or busy and which: the
 -- ordinal of the account, or minus the ordinal of the app for its admin set; stale alone for a signed command.
 local function commit(_, args)
@@ -427,10 +514,10 @@ local function commit(_, args)
         end
         owned[args[i]] = steps[args[i]] == 0
     end
-    local foreign = names_in(prefix, note_published(prefix, owned))
+    local unpublished = by_app(note_published(prefix, owned))
     local shapes, signed = read_shapes(args, tonumber(args[3 * count + 4]))
     local apps = read_apps(prefix, args, 3 * count + 5, shapes)
-    local stale, busy = compare(args, apps, shapes, foreign)
+    local stale, busy = compare(prefix, args, apps, shapes, unpublished)
 
     if #stale > 0 then
         return refuse(prefix, args, count, {'stale', unpack(stale, 1, math.min(#stale, CHUNK))})

@@ -41,15 +41,39 @@ static uint32_t sort_by_app(const struct acd_restored *accounts, uint32_t count,
 
 /* Indexes, admin sets and deletions were emptied when the recovery began: only what an older version of the
  * account left there is to be taken out. */
-static void add_account(struct acd_changes *changes, const struct acd_restored *restored, bool empty)
+static void add_account(struct acd_changes *changes, const struct acd_restored *restored)
 {
     const struct acd_account *account = &restored->account;
-    const char *kind = !account->exists ? "delete" : empty && !restored->again ? "create" : "rewrite";
+    const char *kind = account->exists ? "rewrite" : "delete";
     const char *admin = account->exists && account->type == ACD_ADMIN ? "+" : restored->again ? "-" : "";
 
     acd_args_add(&changes->args, restored->name);
     acd_args_str(&changes->args, "");
     acd_changes_account(changes, 0, kind, admin, &acd_account_none, account);
+}
+
+static bool is_newcomer(const struct acd_restored *restored, bool empty)
+{
+    return empty && !restored->again && restored->account.exists;
+}
+
+static void add_app(struct acd_changes *changes, const struct app *app, const struct acd_restored *accounts,
+                    const uint32_t *next, bool empty)
+{
+    struct acd_args *args = &changes->args;
+    struct acd_newcomer *newcomers = acd_arena_alloc(args->arena, app->count * sizeof(*newcomers));
+    uint32_t count = 0;
+
+    acd_args_add(args, app->name);
+    acd_args_str(args, "");
+    for (uint32_t i = 0, at = app->first; i < app->count; i++, at = next[at])
+        if (is_newcomer(&accounts[at], empty))
+            newcomers[count++] = (struct acd_newcomer){accounts[at].name, &accounts[at].account, 0, NULL};
+    acd_changes_newcomers(changes, newcomers, count);
+    acd_args_int(args, app->count - count);
+    for (uint32_t i = 0, at = app->first; i < app->count; i++, at = next[at])
+        if (!is_newcomer(&accounts[at], empty))
+            add_account(changes, &accounts[at]);
 }
 
 enum acd_store acd_store_restore_send(struct acd_store_handle *store, struct acd_arena *arena,
@@ -72,15 +96,8 @@ enum acd_store acd_store_restore_send(struct acd_store_handle *store, struct acd
     acd_args_int(&changes.args, call);
     hole = acd_args_hole(&changes.args);
     acd_args_int(&changes.args, app_count);
-    for (uint32_t a = 0; a < app_count; a++) {
-        uint32_t at = apps[a].first;
-
-        acd_args_add(&changes.args, apps[a].name);
-        acd_args_str(&changes.args, "");
-        acd_args_int(&changes.args, apps[a].count);
-        for (uint32_t i = 0; i < apps[a].count; i++, at = next[at])
-            add_account(&changes, &accounts[at], empty);
-    }
+    for (uint32_t a = 0; a < app_count; a++)
+        add_app(&changes, &apps[a], accounts, next, empty);
     acd_args_fill(&changes.args, hole, changes.args.count - header + 1);
     acd_shapes_add(&changes.shapes, &changes.args);
     acd_redis_send(&store->redis, &changes.args);

@@ -100,15 +100,20 @@ MUTATIONS = [
     ("every commit compares the incarnation", [
         (COMMIT, "if incarnation ~= args[2] then", "if false then")], LOSS),
     ("every commit compares the accounts' revisions", [
-        (COMMIT, "if revision ~= expected then", "if false then")], "none"),
+        (COMMIT, "if (revision or present(app, name, call('HLEN', app.account .. name) > 0)) ~= expected then",
+         "if false then")], "none"),
+    ("every commit looks whether its new accounts are new", [
+        (COMMIT, "    for k = 1, group.count, CHUNK do\n        local last", "    for k = 1, 0 do\n        local last")], "none"),
+    ("and whether none of them was deleted", [
+        (COMMIT, "            if deleted then\n                return false\n", "            if false then\n                return false\n")],
+     "none"),
     ("every commit compares the size of the admin set", [
         (COMMIT, "if app.expected ~= '' and app.members ~= tonumber(app.expected) then", "if false then")], "pause,stop,late"),
     ("nothing is decided on another partition's unpublished effects", [
-        (COMMIT, "    local foreign = names_in(prefix, note_published(prefix, owned))\n",
-         "    note_published(prefix, owned)\n    local foreign = {}\n")], LOSS),
+        (COMMIT, "        foreign = names_in(prefix, fields)\n", "")], LOSS),
     ("nor are reads and refusals", [
-        (COMMIT, "if foreign and foreign[name] then",
-         "if foreign and foreign[name] and shapes[args[i + 2]].kind ~= 'read' then")],
+        (COMMIT, "if foreign[name] then\n            busy[#busy + 1] = n\n",
+         "if foreign[name] and shapes[args[i + 2]].kind ~= 'read' then\n            busy[#busy + 1] = n\n")],
      EMPTIED_MEANWHILE),
     ("no account is touched by two partitions of one batch", [
         (BATCH, "if (entry->partition != item->partition->id || is_busy(worker, entry->hash))",
@@ -233,7 +238,7 @@ MUTATIONS = [
         (COMMIT, "    if call > done + 1 then\n        return 'early'\n    elseif call == done + 1 then\n",
          "    if call > done then\n")], FULL_NOW_AND_THEN),
     ("a restore leaves nothing of a hash that was there", [
-        (COMMIT, "if shape.kind == 'rewrite' or app.nobodys", "if app.nobodys")],
+        (COMMIT, "call('RESTORE', key, '0', args[i + 1], 'REPLACE')", "call('RESTORE', key, '0', args[i + 1])")],
      OLD_FILE),
     ("a restore removes what the changelog lacks", [
         (RESTORE, "        step = sweep(recovery, is_unknown);\n", "        step = ACD_RECOVERED;\n")], OLD_FILE),
