@@ -199,19 +199,46 @@ static void take_from(struct acd_worker *worker, struct batch *batch, struct par
 bool acd_batch_takes(const struct acd_worker *worker, const struct partition *partition)
 {
     return partition->phase == RUNNING && partition->queued > partition->applied &&
-           (worker->alone ? partition == worker->alone : !partition->careful);
+           (worker->alone ? partition == worker->alone
+                          : !partition->careful && !acd_batch_has_run(worker, partition));
+}
+
+bool acd_batch_may_run(const struct acd_worker *worker, const struct partition *partition)
+{
+    return partition->proven && !worker->rules->keyring && !worker->one_by_one;
+}
+
+/* What Redis gets in one call of the commands that are answered together: it serves nobody else meanwhile. */
+static uint32_t share(const struct acd_worker *worker)
+{
+    return ((uint32_t)worker->rules->settings->worker.batch_max + ACD_RUN_MAX - 1) / ACD_RUN_MAX;
+}
+
+bool acd_batch_has_run(const struct acd_worker *worker, const struct partition *partition)
+{
+    return partition->phase == RUNNING && partition->queued > share(worker) &&
+           acd_batch_may_run(worker, partition);
+}
+
+static uint32_t records_max(const struct acd_worker *worker)
+{
+    uint32_t most = (uint32_t)worker->rules->settings->worker.batch_max;
+
+    if (!worker->alone || !acd_batch_may_run(worker, worker->alone))
+        return most;
+    most -= worker->alone->applied;
+    return most < share(worker) ? most : share(worker);
 }
 
 void acd_batch_take(struct acd_worker *worker, struct batch *batch)
 {
-    struct room room = {(uint32_t)worker->rules->settings->worker.batch_max, BATCH_INPUT_MAX,
-                        BATCH_ACCOUNTS_MAX, false, true};
+    struct room room = {records_max(worker), BATCH_INPUT_MAX, BATCH_ACCOUNTS_MAX, false, true};
     uint32_t expected = worker->queued < room.records ? worker->queued : room.records;
 
     *batch = (struct batch){.began_us = acd_clock_us()};
     batch->stage_us = batch->began_us;
     acd_state_init(&batch->state, &worker->arena, expected);
-    batch->items = acd_arena_calloc(&worker->arena, (size_t)expected + 1, sizeof(*batch->items));
+    batch->items = acd_arena_alloc(&worker->arena, ((size_t)expected + 1) * sizeof(*batch->items));
     batch->parts = acd_arena_calloc(&worker->arena, worker->partition_count, sizeof(*batch->parts));
     for (uint32_t i = 0;
          i < worker->partition_count && room.records > 0 && worker->arena.allocated < BATCH_MEMORY_MAX; i++) {
@@ -222,7 +249,6 @@ void acd_batch_take(struct acd_worker *worker, struct batch *batch)
         if (worker->one_by_one && batch->part_count)
             break;
     }
-    worker->turn++;
     worker->one_by_one -= worker->one_by_one > 0;
     worker->none_fresh -= worker->none_fresh > 0;
 }

@@ -84,8 +84,8 @@ static bool gather(struct acd_worker *worker)
     do {
         polled = acd_worker_poll(worker, (int)wait_ms);
         wait_ms = 0;
-    } while (polled == POLLED_RECORD && ++polls < POLLS_MAX &&
-             worker->queued < (ACD_RUN_MAX + 1) * batch_max && worker->queued_bytes < QUEUE_BYTES_MAX);
+    } while (polled == POLLED_RECORD && ++polls < POLLS_MAX && worker->queued < 2 * batch_max &&
+             worker->queued_bytes < QUEUE_BYTES_MAX);
     return polled != POLLED_OVER;
 }
 
@@ -152,6 +152,27 @@ static struct partition *next_careful(const struct acd_worker *worker)
     return NULL;
 }
 
+/* The next partition that has a run, or NULL: every other turn is for those that have less, if there are any.
+ */
+static struct partition *next_run(struct acd_worker *worker)
+{
+    uint32_t found = worker->partition_count;
+    bool others = false;
+
+    for (uint32_t i = 1; i <= worker->partition_count; i++) {
+        uint32_t at = (worker->ran + i) % worker->partition_count;
+
+        if (!acd_batch_has_run(worker, &worker->partitions[at]))
+            others |= acd_batch_takes(worker, &worker->partitions[at]);
+        else if (found == worker->partition_count)
+            found = at;
+    }
+    if (found == worker->partition_count || (others && worker->turn % 2 == 0))
+        return NULL;
+    worker->ran = found;
+    return &worker->partitions[found];
+}
+
 /* One attempt to get past the partition's next record, looked up or counted. A record is counted once by a
  * process, however often its batch is put off. */
 static bool ask_attempts(struct acd_worker *worker, struct partition *partition, bool count)
@@ -194,7 +215,10 @@ static bool choose_partitions(struct acd_worker *worker)
 {
     if (!ask_all(worker, false))
         return false;
+    worker->turn++;
     worker->alone = next_careful(worker);
+    if (!worker->alone)
+        worker->alone = next_run(worker);
     return ask_all(worker, true);
 }
 
@@ -234,18 +258,18 @@ static bool apply(struct acd_worker *worker, struct batch *batch)
     return true;
 }
 
-/* A transaction costs the broker much, whatever is in it: where more records wait than a batch takes, several
- * are applied before they are answered. Those of one partition only, or an account that two of them touch
- * would be answered by two owners after a rebalance. */
+/* A transaction costs the broker much, whatever is in it: of a partition that has more records than one batch
+ * takes, several are applied before they are answered. Of one partition only, or an account that two of them
+ * touch would be answered by two owners after a rebalance. */
 static bool goes_on(const struct acd_worker *worker, const struct batch *batch, uint32_t count)
 {
     const struct part *part = &batch->parts[0];
-    uint32_t batch_max = (uint32_t)worker->rules->settings->worker.batch_max;
+    const struct partition *partition = part->partition;
 
-    if (count == ACD_RUN_MAX || part->taken < batch_max || part->jobs.data || worker->rules->keyring ||
-        worker->one_by_one || worker->arena.allocated > BATCH_MEMORY_MAX)
-        return false;
-    return part->partition->proven && part->partition->queued - part->partition->applied >= batch_max;
+    return count < ACD_RUN_MAX && batch->part_count == 1 && !part->jobs.data &&
+           acd_batch_may_run(worker, partition) && partition->queued > partition->applied &&
+           partition->applied < (uint32_t)worker->rules->settings->worker.batch_max &&
+           worker->arena.allocated <= BATCH_MEMORY_MAX;
 }
 
 /* One batch, or a run of them, from records to answers. */

@@ -33,7 +33,7 @@
 /* A batch takes no more records beyond these, so that one command more keeps the commit under 8 MiB. */
 #define BATCH_INPUT_MAX    ((size_t)4 << 20)
 #define BATCH_OUTPUT_MAX   ((size_t)4 << 20)
-#define BATCH_ACCOUNTS_MAX 2000
+#define BATCH_ACCOUNTS_MAX 1000
 
 /* A batch takes no further record once its arena is as large as this: a hostile megabyte of JSON can decode
  * to ninety, and one of those at a time is enough. */
@@ -105,6 +105,7 @@ struct acd_worker {
     struct partition *partitions;
     uint32_t partition_count;
     uint32_t turn;       /* whose records are taken first in the next batch */
+    uint32_t ran;        /* the partition that was the last one to have a run */
     size_t queued_bytes; /* of all queues */
     uint32_t queued;
     int64_t lag;        /* its part of the metric */
@@ -186,6 +187,12 @@ struct batch {
 };
 
 /* ---- batch.c */
+
+/* True when batches of the partition may follow one another before they are answered. */
+bool acd_batch_may_run(const struct acd_worker *worker, const struct partition *partition);
+
+/* … and when more records wait than one of them takes. */
+bool acd_batch_has_run(const struct acd_worker *worker, const struct partition *partition);
 
 /* True when the next batch takes records of the partition. */
 bool acd_batch_takes(const struct acd_worker *worker, const struct partition *partition);

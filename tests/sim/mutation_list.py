@@ -88,10 +88,10 @@ FULL_NOW_AND_THEN = aimed("flush:FCALL commit", "refuse:FCALL take", accounts=6,
 
 # A worker dies, stands still or loses Redis between two batches of a run.
 RUN_ENDS = aimed("kill:FCALL commit", "pause:FCALL commit", "late:FCALL commit", "break:FCALL commit", "session:FCALL commit",
-                 accounts=2, batch=1, burst=20, commands=100)
+                 accounts=2, batch=4, burst=20, commands=100)
 
 # … and Redis is emptied, while other workers go on with the same accounts.
-RUN_LOST = aimed("pause:commits: ok", "flush:commits: ok", accounts=2, batch=1, burst=20, commands=60)
+RUN_LOST = aimed("pause:in the transaction: ok", "flush:commits: ok", accounts=2, batch=4, burst=20, commands=60)
 
 # (rule, changes, faults or options)
 MUTATIONS = [

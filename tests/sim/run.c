@@ -33,7 +33,7 @@ struct run {
 
 static void choose_settings(struct run *run)
 {
-    static const int64_t batches[] = {1, 1, 2, 3, 5, 2000};
+    static const int64_t batches[] = {1, 2, 4, 4, 6, 2000};
 
     if (acd_settings_default(&run->settings))
         abort();
