@@ -96,23 +96,28 @@ static void add_apps(struct acd_changes *changes, const struct acd_state *state,
 }
 
 /* Turns the ordinals of the answer into the entries and apps they stand for, in place: an answer's ordinals
- * grow, so no slot is overwritten before it was read. */
+ * grow, so no slot is overwritten before it was read; others are no answer of ours, and are passed over. */
 static void read_ordinals(const redisReply *reply, struct acd_verdict *verdict)
 {
     struct acd_entry **entries = verdict->entries;
     struct acd_app **apps = verdict->apps;
     uint32_t entry_total = verdict->entry_count;
     uint32_t app_total = verdict->app_count;
+    long long entry = 0;
+    long long app = 0;
 
     verdict->entry_count = 0;
     verdict->app_count = 0;
     for (size_t i = 1; i < reply->elements; i++) {
         long long ordinal = reply->element[i]->integer;
 
-        if (ordinal > 0 && ordinal <= entry_total)
-            entries[verdict->entry_count++] = entries[ordinal - 1];
-        else if (ordinal < 0 && ordinal >= -(long long)app_total)
-            apps[verdict->app_count++] = apps[-ordinal - 1];
+        if (ordinal > entry && ordinal <= entry_total) {
+            entry = ordinal;
+            entries[verdict->entry_count++] = entries[entry - 1];
+        } else if (ordinal < -app && ordinal >= -(long long)app_total) {
+            app = -ordinal;
+            apps[verdict->app_count++] = apps[app - 1];
+        }
     }
 }
 

@@ -2,7 +2,8 @@
 # Proves the README on a Debian that has nothing: tests/boot/fresh.sh [MAKE TARGET]... (default: demo check)
 #
 # A minimal root of the release that SUITE names gets what the README asks for, git and make, and a clone of what is
-# committed here. Then it is the README's commands, each with the time that it took. Needs root, for systemd-nspawn.
+# committed here. Then it is the README's commands, each with the time that it took, and those that install by make. Needs
+# root, for systemd-nspawn.
 set -eu
 
 cd "$(dirname "$0")/../.."
@@ -42,3 +43,7 @@ quietly git clone --no-hardlinks . "$directory/root/accountd"
 for target in "$@"; do
     timed "make $target" --chdir=/accountd make "$target"
 done
+by_make=$(sed -n '/^```sh make-install$/,/^```$/{/^```/!p}' docs/operations.md)
+in_root "$directory/root" apt-get install -y --no-install-recommends sudo
+timed 'make, make install' --chdir=/accountd sh -exc "$by_make
+accountd --version && accountctl help"

@@ -135,9 +135,8 @@ def test_topics_and_settings(kafka, tmp_path):
 
 
 # Blocks that no test runs as they stand, by their first line, and what they need. That their programs, options and targets
-# exist is seen here; `make check` installs by make, too, into a directory.
+# exist is seen here.
 NEED = {
-    "make": "a machine to install on",
     "make bench                                                  # all of it, about 25 minutes": "a quiet machine",
 }
 
@@ -162,6 +161,7 @@ RUN = {
     "sh status-script": "test_status.py",
     "sh bench": "test_bench.py",
     "sh install": "../boot/test_boot.py",
+    "sh make-install": "../boot/fresh.sh",
     "sh packages": "../boot/test_boot.py",
     "sh begin": "../boot/test_boot.py",
     "sh secrets": "../boot/test_boot.py",
