@@ -12,7 +12,7 @@ static const char *kind_of(const struct acd_account *old, const struct acd_accou
         return "delete";
     if (!acd_changes_made(old, now))
         return "write";
-    return old->exists ? "rewrite" : "revive";
+    return "rewrite";
 }
 
 static const char *admin_change(const struct acd_account *old, const struct acd_account *now)
@@ -42,17 +42,13 @@ static void add_entry(struct acd_changes *changes, const struct acd_entry *entry
     acd_changes_account(changes, entry->partition, kind_of(old, now), admin_change(old, now), old, now);
 }
 
-/* Adds an app's new accounts, and `entries` in that order. Returns how many there are. */
+/* Adds an app's new accounts, and `entries` in that order; `newcomers` has room for all. Returns how many
+ * there are. */
 static uint32_t add_newcomers(struct acd_changes *changes, const struct acd_app *app,
-                              struct acd_entry **entries)
+                              struct acd_newcomer *newcomers, struct acd_entry **entries)
 {
-    struct acd_newcomer *newcomers;
     uint32_t count = 0;
 
-    for (struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app)
-        count += entry->touched && is_newcomer(entry);
-    newcomers = acd_arena_alloc(changes->args.arena, count * sizeof(*newcomers));
-    count = 0;
     for (struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app) {
         if (entry->touched && is_newcomer(entry))
             newcomers[count++] = (struct acd_newcomer){entry->name, entry->current, entry->partition, entry};
@@ -67,6 +63,7 @@ static uint32_t add_newcomers(struct acd_changes *changes, const struct acd_app 
 static void add_apps(struct acd_changes *changes, const struct acd_state *state, struct acd_verdict *verdict)
 {
     struct acd_args *args = &changes->args;
+    struct acd_newcomer *newcomers = acd_arena_alloc(args->arena, state->entry_count * sizeof(*newcomers));
     uint32_t hole = acd_args_hole(args);
 
     verdict->entry_count = 0;
@@ -80,7 +77,8 @@ static void add_apps(struct acd_changes *changes, const struct acd_state *state,
             acd_args_int(args, app->admins_base);
         else
             acd_args_str(args, "");
-        verdict->entry_count += add_newcomers(changes, app, &verdict->entries[verdict->entry_count]);
+        verdict->entry_count +=
+            add_newcomers(changes, app, newcomers, &verdict->entries[verdict->entry_count]);
         before = verdict->entry_count;
         count_hole = acd_args_hole(args);
         for (struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app) {

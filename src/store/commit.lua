@@ -63,7 +63,7 @@ local function names_in(prefix, fields)
 end
 
 -- What an account that is made anew brings is its creation and the whole hash, a deleted one its revision.
-local VALUES = {revive = 2, rewrite = 2, delete = 1}
+local VALUES = {rewrite = 2, delete = 1}
 
 -- Accounts to which a batch does the same differ only in values. Reads what is done from the arguments at i.
 local function read_shapes(args, i)
@@ -490,9 +490,9 @@ end
 -- groups and for each its partition, '+' where they are admins, how many, creation and name of each, and then the hash of
 -- each as RESTORE takes it. Other ones: how many and for each its name, its revision (of a deleted one, or 0, with a
 -- minus), number of its shape, and the values of its fields, or of one that is made anew its creation and its hash, or the
--- revision of its deletion. Then number of shapes and for each its partition, kind ('read', 'write', 'revive' after a
--- deletion, 'rewrite' in place of another one, 'delete'), '+' or '-' for the admin set, and the names of the fields to set
--- and of those to remove, each with their number before them; then signed commands that take effect, see above.
+-- revision of its deletion. Then number of shapes and for each its partition, kind ('read', 'write', 'rewrite' after a
+-- deletion or in place of another one, 'delete'), '+' or '-' for the admin set, and the names of the fields to set and of
+-- those to remove, each with their number before them; then signed commands that take effect, see above.
 -- Answers ok; fenced, what differs and what is there; unsent when an outbox is not there; stale or busy and which: the
 -- ordinal of the account, or minus the ordinal of the app for its admin set; stale alone for a signed command.
 local function commit(_, args)
@@ -548,7 +548,8 @@ local function commit(_, args)
     return {'ok'}
 end
 
--- Notes batches as published, with the outboxes of their runs, of ACD_RUN_MAX batches (position.h). Arguments: prefix, then partition and the marker it must still have, for each.
+-- Notes batches as published, with the outboxes of their runs, of ACD_RUN_MAX batches (position.h). Arguments: prefix, then
+-- partition and the marker it must still have, for each.
 local function note(_, args)
     local published = {}
 
