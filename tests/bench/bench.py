@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from amounts import SHORT
 from contender import CREATED, EDITED, PROGRAMS, Result, Run, cpu_seconds
 from servers import ROOT, WITH_PARENT, Kafka, Redis, wait_for
 
@@ -106,7 +107,7 @@ class Bench:
         try:
             run.start()
             result = run.measure(scenario.count(warm))
-            if not warm and result.share < 0.5:
+            if not warm and not SHORT and result.share < 0.5:
                 raise SystemExit(f"{contender} was too fast for {scenario.count(warm)} commands: ask for more with --commands")
             run.check(redis.client, scenario.count(warm))
         finally:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from amounts import amount
 from bench import BenchKafka, BenchRedis
 from contender import PROGRAMS, status_mib
 from confluent_kafka import Producer
@@ -179,8 +180,8 @@ def table(runs, count):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--accounts", type=int, default=1_000_000)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--accounts", type=int, default=amount(1_000_000, 20_000))
+    options.add_argument("--rounds", type=int, default=amount(3, 1))
     options = options.parse_args()
     directory = Path(tempfile.mkdtemp(prefix="accountd-bench-"))
     kafka = BenchKafka()

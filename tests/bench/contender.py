@@ -24,6 +24,9 @@ CREATED += ["avatar_url", "https://example.com/photos/123456.png", "gender", "fe
 EDITED = ["rev", "12", "updated_at", STAMP, "nickname", "Nick 1234567", "location", "Bern 45"]
 EDITED += ["signature", "gone fishing, back on day 1234567", "level", "45"]
 
+# Of a reply to an edit.
+REPLY_BYTES = 260
+
 # How often the committed offsets are looked at.
 LOOK_SECONDS = 0.02
 
@@ -116,7 +119,9 @@ class Run:
         common += [self.bench.redis.port, self.scenario.threads]
         if self.contender == "go":
             return [GO_WORKER, *common]
-        size = self.scenario.reply_bytes.get("accountd-json", 260)
+        if self.contender == "echo":
+            return [PROGRAMS / "echo", *common[:4], self.scenario.threads, REPLY_BYTES]
+        size = self.scenario.reply_bytes.get("accountd-json", REPLY_BYTES)
         fields = [] if self.contender == "consume" else CREATED if mix == "create" else EDITED
         return [PROGRAMS / "floor", *common, size, int(mix == "create"), *fields]
 

@@ -1,9 +1,11 @@
 """How long a command takes from when it was to be sent until a reader of committed messages has its reply, at constant
-rates, beside a bare transaction with one message on the same broker just before and after."""
+rates. Beside it bare transactions under the same load: a loop (echo.c) that answers each command and commits its offset,
+and does nothing else; and a lone transaction with one message, on a broker that has nothing else to do."""
 
 import argparse
 import subprocess
 
+from amounts import amount
 from bench import Bench
 from contender import PROGRAMS, Run, Scenario
 
@@ -22,45 +24,56 @@ def row(name, said, prefix):
     print(f"{name:26}" + "".join(f"{said[f'{prefix}_{percentile}_us'] / 1000:10.2f}" for percentile in PERCENTILES), flush=True)
 
 
-def at_rate(bench, scenario, encoding, rate, seconds):
-    """One daemon, from a fresh state, at one rate; and the bare transaction before and after it."""
+def at_rate(bench, scenario, contender, rate, seconds):
+    """One contender, from a fresh state, at one rate; and the lone transaction before and after it."""
     bench.fresh_redis(scenario)
     bench.turn += 1
     topic = f"latency-{bench.turn}"
     bench.kafka.make_topic(topic, scenario.partitions)
     bench.kafka.make_topic(f"{topic}.bare")
-    run = Run(bench, scenario, f"accountd-{encoding}", topic, f"latency{bench.turn}")
+    run = Run(bench, scenario, contender, topic, f"latency{bench.turn}")
+    load = [topic, run.own_topics["replies"], "edit", contender.removeprefix("accountd-").replace("echo", "json")]
     try:
         run.start()
-        run.daemons[0].wait_ready()
+        for daemon in run.daemons:
+            daemon.wait_ready()
         before = figures("roundtrip", bench.kafka.address, f"{topic}.bare", 5)
-        said = figures("load", bench.kafka.address, topic, run.own_topics["replies"], "edit", encoding, ACCOUNTS, rate, seconds)
+        said = figures("load", bench.kafka.address, *load, ACCOUNTS, rate, seconds)
         after = figures("roundtrip", bench.kafka.address, f"{topic}.bare", 5)
     finally:
         run.stop()
         bench.kafka.delete_topics([topic, f"{topic}.bare"])
-    bare = {name: (before[name] + after[name]) / 2 for name in before}
+    return said, {name: (before[name] + after[name]) / 2 for name in before}
+
+
+def show(bench, scenario, contender, rate, seconds):
+    """The daemon beside what Kafka's transactions take: under the same load, and one by one without any."""
+    said, bare = at_rate(bench, scenario, contender, rate, seconds)
+    echo, _ = at_rate(bench, scenario, "echo", rate, seconds)
     row(f"{rate:,.0f}/s", said, "latency")
-    row("  a bare transaction", bare, "roundtrip")
+    row("  bare transactions", echo, "latency")
+    row("  one, without load", bare, "roundtrip")
     row("  sent late", said, "sent_late")
     row("  taken by the broker", said, "acknowledged")
     for percentile in PERCENTILES:
         print(f"latency_{rate:.0f}_{percentile}_ms: {said[f'latency_{percentile}_us'] / 1000:.2f}")
-        print(f"latency_{rate:.0f}_bare_{percentile}_ms: {bare[f'roundtrip_{percentile}_us'] / 1000:.2f}")
+        print(f"latency_{rate:.0f}_bare_{percentile}_ms: {echo[f'latency_{percentile}_us'] / 1000:.2f}")
+        print(f"latency_{rate:.0f}_lone_{percentile}_ms: {bare[f'roundtrip_{percentile}_us'] / 1000:.2f}")
     for percentile in ("p50", "p99"):
-        ratio = said[f"latency_{percentile}_us"] / bare[f"roundtrip_{percentile}_us"]
-        print(f"latency_{rate:.0f}_{percentile}_to_bare: {ratio:.2f}")
+        took = said[f"latency_{percentile}_us"]
+        print(f"latency_{rate:.0f}_{percentile}_to_bare: {took / echo[f'latency_{percentile}_us']:.2f}")
+        print(f"latency_{rate:.0f}_{percentile}_to_lone: {took / bare[f'roundtrip_{percentile}_us']:.2f}")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, epilog="Each rate takes --seconds and about 25 s more.")
+    parser = argparse.ArgumentParser(description=__doc__, epilog="Each rate takes --seconds twice and about 40 s more.")
     parser.add_argument("--rates", nargs="+", type=int, default=[100, 1000, 10000], help="commands a second")
     parser.add_argument("--no-half", action="store_true", help="leave out half of the maximum, which is measured first")
-    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--seconds", type=int, default=amount(20, 2))
     parser.add_argument("--format", choices=["json", "msgpack"], default="json")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    scenario = Scenario("latency", "edit", ACCOUNTS, 300_000, options.threads)
+    scenario = Scenario("latency", "edit", ACCOUNTS, amount(300_000, 30_000), options.threads)
     bench = Bench()
     try:
         rates = list(options.rates)
@@ -71,7 +84,7 @@ def main():
             rates.append(int(most / 2))
         print(f"{'edits, in ms':26}" + "".join(f"{percentile:>10}" for percentile in PERCENTILES))
         for rate in rates:
-            at_rate(bench, scenario, options.format, rate, options.seconds)
+            show(bench, scenario, f"accountd-{options.format}", rate, options.seconds)
     finally:
         bench.close()
 

@@ -16,7 +16,10 @@
 #include "commands.h"
 #include "kafka.h"
 
-#define WARM_UP_S   3
+#define WARM_UP_S 3
+/* Above this rate commands linger for 2 ms, as any producer's of so many would: a request for each of them
+ * would keep the broker busy before anything is consumed. */
+#define MANY_PER_S  2000
 #define LAST_WAIT_S 20
 #define SECOND_NS   INT64_C(1000000000)
 
@@ -110,8 +113,9 @@ static void send_all(rd_kafka_t *producer, rd_kafka_topic_t *topic, const struct
 
 int main(int argc, char **argv)
 {
+    const char *linger = argc == 9 && atof(argv[7]) > MANY_PER_S ? "linger.ms=2" : "linger.ms=0";
     const char *sender[] = {"partitioner=murmur2_random",
-                            "linger.ms=0",
+                            linger,
                             "enable.idempotence=true",
                             "socket.nagle.disable=true",
                             "queue.buffering.max.messages=1000000",

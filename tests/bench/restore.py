@@ -12,6 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "system"))
 
+from amounts import amount  # noqa: E402
 from confluent_kafka import Producer  # noqa: E402
 
 from servers import Kafka, wait_for  # noqa: E402
@@ -98,8 +99,8 @@ def restore(world, lose):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--accounts", type=int, default=1_000_000)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--accounts", type=int, default=amount(300_000, 20_000))
+    options.add_argument("--rounds", type=int, default=amount(3, 1))
     options = options.parse_args()
     kafka = Kafka()
     directory = Path(tempfile.mkdtemp(prefix="accountd-bench-"))

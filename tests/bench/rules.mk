@@ -1,9 +1,9 @@
 # Measuring: how fast, beside what Kafka and Redis themselves allow. All of it uses servers of its own.
 
 BENCH := $(BUILD)/bench
-BENCH_PROGRAMS := $(addprefix $(BENCH)/,fill floor load roundtrip sweep)
+BENCH_PROGRAMS := $(addprefix $(BENCH)/,echo fill floor load roundtrip sweep)
 
-.PHONY: bench bench-smoke bench-programs bench-go
+.PHONY: bench bench-smoke check-bench bench-programs bench-go
 
 bench: bench-programs ## throughput, latency, resources, restore and bulk, beside floors of the same run (30 minutes)
 	@tests/bench/run.sh throughput.py
@@ -13,11 +13,14 @@ bench: bench-programs ## throughput, latency, resources, restore and bulk, besid
 	@tests/bench/run.sh throughput.py --contenders floor accountd-json --mix edit --partitions 16 64 --rounds 1
 	@tests/bench/run.sh latency.py
 	@tests/bench/run.sh resources.py
-	@tests/bench/run.sh restore.py --accounts 300000
+	@tests/bench/run.sh restore.py
 	@tests/bench/run.sh bulk.py
 
 bench-smoke: all $(BENCH_PROGRAMS) ## a minute of it: fails when accountd is grossly slow beside the floor
 	@tests/bench/run.sh smoke.py
+
+check-bench: ## every benchmark once, with small amounts, by the commands of docs/performance.md
+	@tests/bench/block.sh
 
 bench-programs: all $(BENCH_PROGRAMS) bench-go
 

@@ -4,11 +4,12 @@ guarantees nothing. All contenders run in each round, every one from a fresh Red
 import argparse
 import statistics
 
+from amounts import amount
 from bench import Bench
 from contender import GO_WORKER, Scenario
 
 CONTENDERS = ["floor", "accountd-json", "accountd-msgpack", "go", "redis-benchmark", "consume"]
-MIXES = {"create": 0, "edit": 200_000, "edit5m": 5_000_000, "zipf": 200_000, "batch": 200_000}
+MIXES = {"create": 0, "edit": 200_000, "edit5m": amount(5_000_000, 50_000), "zipf": 200_000, "batch": 200_000}
 
 EPILOG = """The clock runs from the first offset that the group is seen to have committed to the last one; what was committed
 before it is not counted. So the start of the process and the group's join are excluded, for all alike.
@@ -106,8 +107,8 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mix", nargs="+", choices=MIXES, default=["create", "edit"])
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=CONTENDERS)
-    parser.add_argument("--commands", type=int, default=500_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--commands", type=int, default=amount(500_000, 30_000))
+    parser.add_argument("--rounds", type=int, default=amount(3, 1))
     parser.add_argument("--threads", nargs="+", type=int, default=[2])
     parser.add_argument("--processes", nargs="+", type=int, default=[1])
     parser.add_argument("--partitions", nargs="+", type=int, default=[4])
