@@ -23,6 +23,10 @@
 /* Polls of one turn: more than a turn that decides can need. */
 #define POLLS_MAX 20000
 
+/* Records that wait in a worker, in full batches: when one was answered, there are more of each partition
+ * than one run takes, and librdkafka fetches into the place of those that were taken meanwhile. */
+#define QUEUED_BATCHES 4
+
 /* Between tries to reach a server that is away. */
 #define RETRY_MS 200
 
@@ -84,7 +88,7 @@ static bool gather(struct acd_worker *worker)
     do {
         polled = acd_worker_poll(worker, (int)wait_ms);
         wait_ms = 0;
-    } while (polled == POLLED_RECORD && ++polls < POLLS_MAX && worker->queued < 2 * batch_max &&
+    } while (polled == POLLED_RECORD && ++polls < POLLS_MAX && worker->queued < QUEUED_BATCHES * batch_max &&
              worker->queued_bytes < QUEUE_BYTES_MAX);
     return polled != POLLED_OVER;
 }
