@@ -99,7 +99,7 @@ def restore(world, lose):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--accounts", type=int, default=amount(300_000, 20_000))
+    options.add_argument("--accounts", type=int, default=amount(1_000_000, 20_000))
     options.add_argument("--rounds", type=int, default=amount(3, 1))
     options = options.parse_args()
     kafka = Kafka()
