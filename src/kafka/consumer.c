@@ -28,6 +28,11 @@ static const struct acd_kafka_default consumer_defaults[] = {{"session.timeout.m
                                                              {"topic.metadata.refresh.interval.ms", "10000"},
                                                              {NULL, NULL}};
 
+/* Logs whose beginning is asked for before they are fetched, one after the other, and how long each may take.
+ */
+#define BEGINNINGS_MAX       64
+#define BEGINNING_TIMEOUT_MS 1000
+
 /* Messages taken from librdkafka at once: a lock for each of them would show. */
 #define FETCHED_MAX 256
 
@@ -333,6 +338,22 @@ const struct acd_group *acd_consumer_group(const struct acd_consumer *consumer)
     return consumer->group.metadata ? &consumer->group : NULL;
 }
 
+/* Where logs begin, as numbers: of an assignment that does not say so, librdkafka finds that out half a
+ * second later. One that is away, or a number that is old by the time it is used, costs no more than that. */
+static void ask_beginnings(struct acd_consumer *consumer, rd_kafka_topic_partition_list_t *list)
+{
+    int64_t end;
+
+    for (int i = 0; i < list->cnt && i < BEGINNINGS_MAX; i++) {
+        rd_kafka_topic_partition_t *item = &list->elems[i];
+
+        if (item->offset == RD_KAFKA_OFFSET_BEGINNING &&
+            rd_kafka_query_watermark_offsets(consumer->rk, consumer->topic, item->partition, &item->offset,
+                                             &end, BEGINNING_TIMEOUT_MS))
+            return;
+    }
+}
+
 int acd_consumer_start(struct acd_consumer *consumer, const struct acd_position *positions, uint32_t count)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count);
@@ -341,6 +362,7 @@ int acd_consumer_start(struct acd_consumer *consumer, const struct acd_position 
     for (uint32_t i = 0; i < count; i++)
         rd_kafka_topic_partition_list_add(list, consumer->topic, positions[i].partition)->offset =
             positions[i].offset == ACD_OFFSET_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING : positions[i].offset;
+    ask_beginnings(consumer, list);
     drop_fetched(consumer);
     /* An assignment does not end a pause. */
     rd_kafka_resume_partitions(consumer->rk, list);
