@@ -28,19 +28,6 @@ struct thread {
     char reply[BENCH_COMMAND_MAX];
 };
 
-/* Without a delivery callback a commit naps in steps of 10 ms. */
-static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
-{
-    if (message->err)
-        bench_die("produce: %s", rd_kafka_err2str(message->err));
-}
-
-static void check(rd_kafka_error_t *error)
-{
-    if (error)
-        bench_die("transaction: %s", rd_kafka_error_string(error));
-}
-
 /* To the partition of the command, with the header that tells whose reply it is. */
 static void produce_reply(struct thread *thread, const rd_kafka_message_t *command)
 {
@@ -62,7 +49,7 @@ static void answer(struct thread *thread, rd_kafka_message_t **messages, ssize_t
     rd_kafka_topic_partition_list_t *offsets = rd_kafka_topic_partition_list_new(4);
     rd_kafka_consumer_group_metadata_t *group = rd_kafka_consumer_group_metadata(thread->consumer);
 
-    check(rd_kafka_begin_transaction(thread->producer));
+    bench_check(rd_kafka_begin_transaction(thread->producer));
     for (ssize_t i = 0; i < count; i++) {
         rd_kafka_topic_partition_t *next =
             rd_kafka_topic_partition_list_find(offsets, thread->commands, messages[i]->partition);
@@ -74,8 +61,8 @@ static void answer(struct thread *thread, rd_kafka_message_t **messages, ssize_t
         next->offset = messages[i]->offset + 1;
         produce_reply(thread, messages[i]);
     }
-    check(rd_kafka_send_offsets_to_transaction(thread->producer, offsets, group, TIMEOUT_MS));
-    check(rd_kafka_commit_transaction(thread->producer, TIMEOUT_MS));
+    bench_check(rd_kafka_send_offsets_to_transaction(thread->producer, offsets, group, TIMEOUT_MS));
+    bench_check(rd_kafka_commit_transaction(thread->producer, TIMEOUT_MS));
     rd_kafka_topic_partition_list_destroy(offsets);
     rd_kafka_consumer_group_metadata_destroy(group);
 }
@@ -120,9 +107,9 @@ static void start(char **argv, int number)
     memset(thread->reply, 'r', sizeof(thread->reply));
     thread->commands = argv[3];
     thread->reply_bytes = strtoul(argv[6], NULL, 10);
-    thread->producer = bench_client(RD_KAFKA_PRODUCER, argv[1], sender, on_delivery, NULL);
+    thread->producer = bench_client(RD_KAFKA_PRODUCER, argv[1], sender, bench_delivered, NULL);
     thread->replies = rd_kafka_topic_new(thread->producer, argv[4], NULL);
-    check(rd_kafka_init_transactions(thread->producer, TIMEOUT_MS));
+    bench_check(rd_kafka_init_transactions(thread->producer, TIMEOUT_MS));
     thread->consumer = bench_client(RD_KAFKA_CONSUMER, argv[1], taker, NULL, NULL);
     thread->queue = rd_kafka_queue_get_consumer(thread->consumer);
     rd_kafka_topic_partition_list_add(topics, argv[3], RD_KAFKA_PARTITION_UA);

@@ -59,6 +59,18 @@ rd_kafka_t *bench_client(rd_kafka_type_t type, const char *brokers, const char *
     return client;
 }
 
+void bench_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
+{
+    if (message->err)
+        bench_die("produce: %s", rd_kafka_err2str(message->err));
+}
+
+void bench_check(rd_kafka_error_t *error)
+{
+    if (error)
+        bench_die("transaction: %s", rd_kafka_error_string(error));
+}
+
 void bench_read_from_end(rd_kafka_t *consumer, const char *topic)
 {
     const struct rd_kafka_metadata *metadata;

@@ -13,6 +13,12 @@ int64_t bench_now_ns(void);
 rd_kafka_t *bench_client(rd_kafka_type_t type, const char *brokers, const char *const *properties,
                          void (*on_delivery)(rd_kafka_t *, const rd_kafka_message_t *, void *), void *opaque);
 
+/* For `on_delivery` of a transactional producer, of which a commit naps in steps of 10 ms without one. */
+void bench_delivered(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque);
+
+/* Ends the program when a step of a transaction has failed. */
+void bench_check(rd_kafka_error_t *error);
+
 /* Reads a topic from its present end on, all partitions, without a group. */
 void bench_read_from_end(rd_kafka_t *consumer, const char *topic);
 

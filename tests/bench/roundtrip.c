@@ -15,19 +15,6 @@
 
 static struct bench_histogram latency;
 
-/* Without a delivery callback a commit naps in steps of 10 ms. */
-static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *message, void *opaque)
-{
-    if (message->err)
-        bench_die("produce: %s", rd_kafka_err2str(message->err));
-}
-
-static void check(rd_kafka_error_t *error)
-{
-    if (error)
-        bench_die("transaction: %s", rd_kafka_error_string(error));
-}
-
 static void wait_for(rd_kafka_t *consumer, int64_t wanted)
 {
     int64_t got = -1;
@@ -48,10 +35,10 @@ static void once(rd_kafka_t *producer, rd_kafka_topic_t *topic, rd_kafka_t *cons
     char reply[260] = "";
 
     memcpy(reply, &n, sizeof(n));
-    check(rd_kafka_begin_transaction(producer));
+    bench_check(rd_kafka_begin_transaction(producer));
     if (rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_COPY, reply, sizeof(reply), NULL, 0, NULL))
         bench_die("produce: %s", rd_kafka_err2str(rd_kafka_last_error()));
-    check(rd_kafka_commit_transaction(producer, TIMEOUT_MS));
+    bench_check(rd_kafka_commit_transaction(producer, TIMEOUT_MS));
     wait_for(consumer, n);
 }
 
@@ -70,10 +57,10 @@ int main(int argc, char **argv)
     if (argc != 4)
         bench_die("usage: roundtrip BROKERS TOPIC SECONDS");
     snprintf(id, sizeof(id), "transactional.id=roundtrip-%d", (int)getpid());
-    producer = bench_client(RD_KAFKA_PRODUCER, argv[1], sender, on_delivery, NULL);
+    producer = bench_client(RD_KAFKA_PRODUCER, argv[1], sender, bench_delivered, NULL);
     consumer = bench_client(RD_KAFKA_CONSUMER, argv[1], reader, NULL, NULL);
     topic = rd_kafka_topic_new(producer, argv[2], NULL);
-    check(rd_kafka_init_transactions(producer, TIMEOUT_MS));
+    bench_check(rd_kafka_init_transactions(producer, TIMEOUT_MS));
     bench_read_from_end(consumer, argv[2]);
     /* The first ones find out where everything is. */
     for (n = 0; n < 20; n++)
