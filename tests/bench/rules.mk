@@ -5,7 +5,7 @@ BENCH_PROGRAMS := $(addprefix $(BENCH)/,echo fill floor load roundtrip sweep)
 
 .PHONY: bench bench-smoke check-bench bench-programs bench-go
 
-bench: bench-programs ## throughput, latency, resources, restore and bulk, beside floors of the same run (30 minutes)
+bench: bench-programs ## throughput, latency, resources, restore and bulk, beside floors of the same run (35 minutes)
 	@tests/bench/run.sh throughput.py
 	@tests/bench/run.sh throughput.py --mix edit5m zipf batch --contenders floor accountd-json
 	@tests/bench/run.sh throughput.py --contenders floor accountd-json --mix edit --threads 1 2 4 --rounds 1
