@@ -208,10 +208,17 @@ bool acd_batch_may_run(const struct acd_worker *worker, const struct partition *
     return partition->proven && !worker->rules->keyring && !worker->one_by_one;
 }
 
-/* What Redis gets in one call of the commands that are answered together: it serves nobody else meanwhile. */
+/* What Redis gets in one call of what may be answered together: it serves nobody else meanwhile. */
+#define CALLS 4
+
+static uint32_t batch_max(const struct acd_worker *worker)
+{
+    return (uint32_t)worker->rules->settings->worker.batch_max;
+}
+
 static uint32_t share(const struct acd_worker *worker)
 {
-    return ((uint32_t)worker->rules->settings->worker.batch_max + ACD_RUN_MAX - 1) / ACD_RUN_MAX;
+    return batch_max(worker) < CALLS ? 1 : batch_max(worker) / CALLS;
 }
 
 bool acd_batch_has_run(const struct acd_worker *worker, const struct partition *partition)
@@ -220,14 +227,14 @@ bool acd_batch_has_run(const struct acd_worker *worker, const struct partition *
            acd_batch_may_run(worker, partition);
 }
 
+bool acd_batch_has_room(const struct acd_worker *worker, const struct partition *partition, bool only_new)
+{
+    return partition->applied + share(worker) <= batch_max(worker) * (only_new ? 2 : 1);
+}
+
 static uint32_t records_max(const struct acd_worker *worker)
 {
-    uint32_t most = (uint32_t)worker->rules->settings->worker.batch_max;
-
-    if (!worker->alone || !acd_batch_may_run(worker, worker->alone))
-        return most;
-    most -= worker->alone->applied;
-    return most < share(worker) ? most : share(worker);
+    return worker->alone && acd_batch_may_run(worker, worker->alone) ? share(worker) : batch_max(worker);
 }
 
 void acd_batch_take(struct acd_worker *worker, struct batch *batch)

@@ -194,6 +194,11 @@ bool acd_batch_may_run(const struct acd_worker *worker, const struct partition *
 /* … and when more records wait than one of them takes. */
 bool acd_batch_has_run(const struct acd_worker *worker, const struct partition *partition);
 
+/* True when one more batch of its run may be answered together with those that are applied. Twice as many may
+ * where these have only made new accounts: with all others each batch compares the accounts that it changes.
+ */
+bool acd_batch_has_room(const struct acd_worker *worker, const struct partition *partition, bool only_new);
+
 /* True when the next batch takes records of the partition. */
 bool acd_batch_takes(const struct acd_worker *worker, const struct partition *partition);
 

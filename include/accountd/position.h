@@ -21,9 +21,9 @@
 /* Stands for "no batch": what the first batch of a partition has before it. */
 #define ACD_NO_NONCE "-"
 
-/* A run: batches of one partition that are applied one after the other and answered in one transaction. The
- * function "note" of commit.lua deletes the outboxes of as many. */
-#define ACD_RUN_MAX 4
+/* A run: batches of one partition that are applied one after the other and answered in one transaction, at
+ * most. commit.lua has the number, too. */
+#define ACD_RUN_MAX 8
 
 struct acd_marker {
     int64_t from;                      /* offset of the batch's first record, or of the one asked for */

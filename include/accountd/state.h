@@ -67,6 +67,15 @@ struct acd_entry *acd_state_entry(struct acd_state *state, struct acd_slice app,
 /* The entry, or NULL. */
 struct acd_entry *acd_state_find(const struct acd_state *state, struct acd_slice app, struct acd_slice name);
 
+/* True when the batch makes an account where there was none, and none was deleted. */
+static inline bool acd_entry_is_new(const struct acd_entry *entry)
+{
+    return !entry->base->exists && entry->base->revision == 0 && entry->current->exists;
+}
+
+/* True when the decisions did nothing else than to make accounts of which none was there before. */
+bool acd_state_only_new(const struct acd_state *state);
+
 /* The app, made (not loaded) when it is new. */
 struct acd_app *acd_state_app(struct acd_state *state, struct acd_slice app);
 

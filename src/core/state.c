@@ -102,3 +102,12 @@ struct acd_entry *acd_state_find(const struct acd_state *state, struct acd_slice
 {
     return find(state, acd_state_hash(app, name), app, name);
 }
+
+bool acd_state_only_new(const struct acd_state *state)
+{
+    const struct acd_entry *entry = state->entries;
+
+    while (entry && (!entry->touched || acd_entry_is_new(entry)))
+        entry = entry->next;
+    return !entry;
+}

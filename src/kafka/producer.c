@@ -6,6 +6,7 @@
 
 #include "accountd/clock.h"
 #include "client.h"
+#include "record_batch.h"
 
 /* A transaction that is open longer is aborted by the coordinator, and so frees the partitions' readers. */
 #define TRANSACTION_TIMEOUT_MS 10000
@@ -35,6 +36,7 @@ struct acd_producer {
     char *commands;
     char *changelog;
     const char *changelog_compression; /* NULL: as all topics */
+    struct acd_record_batches batches; /* of the transaction */
     int64_t *changelog_ends; /* by partition; written by the delivery callback, on the owner's thread */
     char error[256];
     char blamed[256]; /* the topic whose message failed in this transaction, or empty */
@@ -119,6 +121,7 @@ struct acd_producer *acd_producer_open(const struct acd_settings *settings, cons
         rd_kafka_conf_destroy(conf);
         goto fail;
     }
+    acd_record_batches_init(&producer->batches, producer->rk);
     failure = rd_kafka_init_transactions(producer->rk, OPEN_TIMEOUT_MS);
     if (!failure)
         return producer;
@@ -259,6 +262,18 @@ static rd_kafka_topic_t *handle_of(struct acd_producer *producer, struct acd_sli
     return topic;
 }
 
+/* Waits for what was sent, where the message begins another record batch. What goes wrong with that goes
+ * wrong with the commit, too, and has its words then. */
+static void make_room(struct acd_producer *producer, const rd_kafka_topic_t *topic,
+                      const struct acd_outgoing *message)
+{
+    if (acd_record_batches_add(&producer->batches, topic, message))
+        return;
+    rd_kafka_flush(producer->rk, STEP_DEADLINE_MS);
+    acd_record_batches_empty(&producer->batches);
+    acd_record_batches_add(&producer->batches, topic, message);
+}
+
 /* The payload is not copied: it lives in the batch's arena or outbox, longer than the transaction. */
 static rd_kafka_resp_err_t send_message(struct acd_producer *producer, const struct acd_outgoing *message)
 {
@@ -269,6 +284,7 @@ static rd_kafka_resp_err_t send_message(struct acd_producer *producer, const str
 
     if (!topic)
         return RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION;
+    make_room(producer, topic, message);
     headers = acd_kafka_headers(message);
     for (;;) {
         failure = rd_kafka_producev(
@@ -331,6 +347,7 @@ enum acd_publish acd_producer_publish(struct acd_producer *producer, const struc
     producer->blamed[0] = '\0';
     for (uint32_t i = 0; i < message_count; i++)
         handle_of(producer, messages[i].topic);
+    acd_record_batches_empty(&producer->batches);
     begun = begin(producer, group, offsets, offset_count);
     if (begun != ACD_PUBLISHED)
         return begun;

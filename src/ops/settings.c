@@ -73,7 +73,7 @@ const struct acd_setting acd_setting_table[ACD_SETTING_COUNT] = {
     {"worker", "threads", INT(worker.threads), 2, 1, 64, NULL,
      FIXED, "workers, each with connections of its own; more than partitions are of no use"},
     {"worker", "batch_max", INT(worker.batch_max), 2000, 1, 100000, NULL,
-     LIVE, "commands that are answered together, at most; Redis gets them in up to four calls"},
+     LIVE, "commands that are answered together, at most; twice as many where all make new accounts"},
     {"worker", "cache_mib", INT(worker.cache_mib), 64, 1, 1048576, NULL,
      FIXED, "MiB of accounts that are kept in memory, by all threads together; 1 holds about 3,000"},
 

@@ -23,11 +23,6 @@ static const char *admin_change(const struct acd_account *old, const struct acd_
     return was_admin == is_admin ? "" : is_admin ? "+" : "-";
 }
 
-static bool is_newcomer(const struct acd_entry *entry)
-{
-    return !entry->base->exists && entry->base->revision == 0 && entry->current->exists;
-}
-
 /* The revision as the function compares it: that of a deleted account, or 0, with a minus. */
 static void add_entry(struct acd_changes *changes, const struct acd_entry *entry)
 {
@@ -50,7 +45,7 @@ static uint32_t add_newcomers(struct acd_changes *changes, const struct acd_app 
     uint32_t count = 0;
 
     for (struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app) {
-        if (entry->touched && is_newcomer(entry))
+        if (entry->touched && acd_entry_is_new(entry))
             newcomers[count++] = (struct acd_newcomer){entry->name, entry->current, entry->partition, entry};
     }
     acd_changes_newcomers(changes, newcomers, count);
@@ -82,7 +77,7 @@ static void add_apps(struct acd_changes *changes, const struct acd_state *state,
         before = verdict->entry_count;
         count_hole = acd_args_hole(args);
         for (struct acd_entry *entry = app->entries; entry; entry = entry->next_in_app) {
-            if (!entry->touched || is_newcomer(entry))
+            if (!entry->touched || acd_entry_is_new(entry))
                 continue;
             add_entry(changes, entry);
             verdict->entries[verdict->entry_count++] = entry;

@@ -7,6 +7,9 @@
 local CHUNK = 1000
 local MINUS = 45
 
+-- The batches of a run, at most: ACD_RUN_MAX of position.h.
+local RUN_MAX = 8
+
 -- A command with a list from first to last, or all of it.
 local function in_chunks(command, key, list, first, last)
     last = last or #list
@@ -548,17 +551,21 @@ local function commit(_, args)
     return {'ok'}
 end
 
--- Notes batches as published, with the outboxes of their runs, of ACD_RUN_MAX batches (position.h). Arguments: prefix, then
--- partition and the marker it must still have, for each.
+-- Notes batches as published, with the outboxes of their runs. Arguments: prefix, then partition and the marker it must still
+-- have, for each.
 local function note(_, args)
     local published = {}
 
     for i = 2, #args, 2 do
         local outbox = args[1] .. 'accountd:outbox:' .. args[i]
+        local sent = {outbox, outbox .. ':next'}
 
         if redis.call('GET', args[1] .. 'accountd:marker:' .. args[i]) == args[i + 1] then
             published[args[i]] = true
-            redis.call('DEL', outbox, outbox .. ':next', outbox .. ':0', outbox .. ':1', outbox .. ':2')
+            for step = 0, RUN_MAX - 2 do
+                table.insert(sent, outbox .. ':' .. step)
+            end
+            redis.call('DEL', unpack(sent))
         end
     end
     note_published(args[1], published)

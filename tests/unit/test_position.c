@@ -1,5 +1,6 @@
 /* Markers, tokens, the assignment table, and the outbox that a pending batch is answered from. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "support.h"
 
@@ -84,7 +85,7 @@ static void test_marker_text(void **unused)
         "2 1 x 1 0 a - f o",
         "2 1 2 x 0 a - f o",
         "2 1 2 1 x a - f o",
-        "2 1 2 1 4 a - f o",
+        "2 1 2 1 8 a - f o",
         "2 1 2 1 -1 a - f o",
         "2 1 2 1 0  - f o",
         "2 1 2 1 0 a  f o",
@@ -231,12 +232,25 @@ static void test_outbox_of_many(void **unused)
     acd_arena_free(&arena);
 }
 
+/* What deletes the outboxes of a run has to know how many there may be. */
+static void test_run_max(void **state)
+{
+    char *functions = test_read_whole(ACD_SOURCE_DIR "/src/store/commit.lua");
+    char expected[64];
+
+    snprintf(expected, sizeof(expected), "local RUN_MAX = %d\n", ACD_RUN_MAX);
+    if (!strstr(functions, expected))
+        fail_msg("src/store/commit.lua should have: %s", expected);
+    free(functions);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_standings),  cmocka_unit_test(test_marker_text),
         cmocka_unit_test(test_token_text), cmocka_unit_test(test_fingerprint),
         cmocka_unit_test(test_outbox),     cmocka_unit_test(test_outbox_of_many),
+        cmocka_unit_test(test_run_max),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,6 @@
 /* The state of a batch: entries and apps are found again, in the order of first use. */
+#include <stdlib.h>
+
 #include "support.h"
 
 #define MANY 20000
@@ -135,12 +137,72 @@ static void test_same(void **unused)
     assert_true(acd_account_same(&b, &acd_account_none));
 }
 
+/* What a batch of accounts does, one word for each, and whether it only makes new ones. */
+static void test_only_new(void **unused)
+{
+    static const struct {
+        const char *name;
+        const char *accounts;
+        bool expected;
+    } cases[] = {
+        {"nothing", "", true},
+        {"new accounts", "new new", true},
+        {"an edit among them", "new edited new", false},
+        {"one that is only read", "new read", false},
+        {"one that is made anew after its deletion", "remade", false},
+        {"one that is not there, and stays so", "absent", false},
+        {"one that no decision looked at", "new untouched", true},
+    };
+    const struct acd_account there = {.exists = true, .revision = 1};
+    const struct acd_account later = {.exists = true, .revision = 2};
+    const struct acd_account deleted = {.revision = 2};
+    const struct {
+        const char *word;
+        const struct acd_account *base;
+        const struct acd_account *current;
+        bool touched;
+    } accounts[] = {
+        {"new", &acd_account_none, &there, true},
+        {"edited", &there, &later, true},
+        {"read", &there, &there, true},
+        {"remade", &deleted, &later, true},
+        {"absent", &acd_account_none, &acd_account_none, true},
+        {"untouched", &there, &there, false},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        struct acd_arena arena;
+        struct acd_state state;
+        char *words = strdup(cases[i].accounts);
+        int number = 0;
+
+        acd_arena_init(&arena);
+        acd_state_init(&state, &arena, 4);
+        for (char *word = strtok(words, " "); word; word = strtok(NULL, " ")) {
+            struct acd_entry *entry =
+                acd_state_entry(&state, acd_slice_str("demo"), name_of(&arena, number++));
+
+            for (size_t n = 0; n < sizeof(accounts) / sizeof(*accounts); n++) {
+                if (strcmp(word, accounts[n].word) != 0)
+                    continue;
+                entry->base = accounts[n].base;
+                entry->current = accounts[n].current;
+                entry->touched = accounts[n].touched;
+            }
+        }
+        if (acd_state_only_new(&state) != cases[i].expected)
+            fail_msg("%s: should be %d", cases[i].name, cases[i].expected);
+        free(words);
+        acd_arena_free(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_entries), cmocka_unit_test(test_expected_entries),
         cmocka_unit_test(test_apps),    cmocka_unit_test(test_hash),
-        cmocka_unit_test(test_same),
+        cmocka_unit_test(test_same),    cmocka_unit_test(test_only_new),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
