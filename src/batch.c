@@ -104,12 +104,13 @@ static bool may_touch_admins(const struct acd_command *command)
 /* True when the item's accounts belong to its partition in this batch. An account that one partition touches
  * may not be touched by another one of the same commit: after a rebalance different owners publish the two
  * parts. */
-static bool claim(struct acd_worker *worker, struct batch *batch, const struct item *item)
+static bool claim(struct acd_worker *worker, struct batch *batch, struct item *item)
 {
     const struct acd_command *command = &item->command;
 
+    item->entries = acd_state_entries(&batch->state, command);
     for (uint32_t i = 0; i < command->target_count; i++) {
-        struct acd_entry *entry = acd_state_entry(&batch->state, command->app, command->targets[i].account);
+        struct acd_entry *entry = item->entries[i];
 
         if (entry->partition == ACD_NO_PARTITION)
             entry->partition = item->partition->id;
@@ -124,7 +125,7 @@ static void want(struct batch *batch, const struct item *item)
     const struct acd_command *command = &item->command;
 
     for (uint32_t i = 0; item->refusal.code == ACD_OK && i < command->target_count; i++) {
-        struct acd_entry *entry = acd_state_find(&batch->state, command->app, command->targets[i].account);
+        struct acd_entry *entry = item->entries[i];
 
         if (!entry->wanted)
             entry->fresh = command->op == ACD_CREATE && command->on_exists == ACD_EXISTS_ERROR;
@@ -350,7 +351,7 @@ static bool claim_admins(struct batch *batch, const struct item *item)
 {
     struct acd_app *app;
 
-    if (!acd_apply_needs_admins(&batch->state, &item->command))
+    if (!acd_apply_needs_admins(&item->command, item->entries))
         return true;
     app = acd_state_app(&batch->state, item->command.app);
     if (app->partition == ACD_NO_PARTITION)
@@ -376,10 +377,10 @@ static struct acd_answer answer_list(struct acd_worker *worker, struct batch *ba
     return answer;
 }
 
-static void touch(struct batch *batch, const struct acd_command *command)
+static void touch(const struct item *item)
 {
-    for (uint32_t i = 0; i < command->target_count; i++)
-        acd_state_find(&batch->state, command->app, command->targets[i].account)->touched = true;
+    for (uint32_t i = 0; i < item->command.target_count; i++)
+        item->entries[i]->touched = true;
 }
 
 static struct acd_answer decide(struct acd_worker *worker, struct batch *batch, const struct item *item,
@@ -389,8 +390,8 @@ static struct acd_answer decide(struct acd_worker *worker, struct batch *batch, 
         return acd_refuse(item->refusal);
     if (item->command.op == ACD_LIST)
         return answer_list(worker, batch, item);
-    touch(batch, &item->command);
-    return acd_apply(&batch->state, &item->command, &worker->rules->policy, at_ms);
+    touch(item);
+    return acd_apply(&worker->arena, &item->command, item->entries, &worker->rules->policy, at_ms);
 }
 
 struct acd_origin acd_batch_origin(const struct acd_worker *worker, const struct item *item)
@@ -432,7 +433,7 @@ static void decide_item(struct acd_worker *worker, struct batch *batch, struct p
     }
     value = acd_reply_encode(&worker->arena, item->encoding, &item->command, &answer, id, &origin, manifest);
     acd_messages_reply(worker, part, item, &answer, value, position);
-    acd_messages_changes(worker, batch, part, item, &answer);
+    acd_messages_changes(worker, part, item, &answer);
     item->dead_letter = answer.refusal.code == ACD_MALFORMED || item->partition->set_aside;
     if (item->dead_letter)
         acd_messages_dead_letter(worker, part, item, &answer.refusal);

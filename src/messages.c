@@ -80,8 +80,8 @@ static struct acd_slice changelog_key(struct acd_arena *arena, struct acd_slice 
     return acd_buffer_slice(&key);
 }
 
-void acd_messages_changes(struct acd_worker *worker, struct batch *batch, struct part *part,
-                          const struct item *item, const struct acd_answer *answer)
+void acd_messages_changes(struct acd_worker *worker, struct part *part, const struct item *item,
+                          const struct acd_answer *answer)
 {
     const struct acd_command *command = &item->command;
 
@@ -93,7 +93,7 @@ void acd_messages_changes(struct acd_worker *worker, struct batch *batch, struct
 
         if (outcome->refusal.code != ACD_OK || !outcome->changed)
             continue;
-        now = acd_state_find(&batch->state, command->app, outcome->account)->current;
+        now = item->entries[i]->current;
         acd_outgoing_add(
             &worker->arena, &part->messages,
             &(struct acd_outgoing){

@@ -62,7 +62,12 @@ static void advance(struct acd_worker *worker, const struct part *part)
 static struct acd_outgoing_list flatten(struct acd_worker *worker, const struct batch *run, uint32_t count)
 {
     struct acd_outgoing_list all = {0};
+    uint32_t messages = 0;
 
+    for (uint32_t b = 0; b < count; b++)
+        for (uint32_t i = 0; i < run[b].part_count; i++)
+            messages += run[b].parts[i].messages.count;
+    acd_outgoing_reserve(&worker->arena, &all, messages);
     for (uint32_t b = 0; b < count; b++)
         for (uint32_t i = 0; i < run[b].part_count; i++)
             acd_outgoing_join(&worker->arena, &all, &run[b].parts[i].messages);

@@ -148,6 +148,7 @@ struct item {
     enum acd_encoding encoding;
     struct acd_command command;
     struct acd_refusal refusal;    /* ACD_OK: the command is to be applied */
+    struct acd_entry **entries;    /* of its targets */
     struct acd_page page;          /* list: what the index gave */
     const struct acd_grant *grant; /* what the key that signed it may do; NULL: it is not signed */
     struct acd_claim claim;
@@ -279,8 +280,8 @@ void acd_messages_reply(struct acd_worker *worker, struct part *part, const stru
                         const struct acd_answer *answer, struct acd_slice value, struct acd_slice source);
 
 /* The changelog records of the accounts that the command changed. */
-void acd_messages_changes(struct acd_worker *worker, struct batch *batch, struct part *part,
-                          const struct item *item, const struct acd_answer *answer);
+void acd_messages_changes(struct acd_worker *worker, struct part *part, const struct item *item,
+                          const struct acd_answer *answer);
 
 /* A copy of a record that could not be decoded, or that was set aside. */
 void acd_messages_dead_letter(struct acd_worker *worker, struct part *part, const struct item *item,

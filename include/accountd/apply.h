@@ -42,13 +42,15 @@ struct acd_answer {
     bool more;     /* list: there are rows after these */
 };
 
-/* Entries of every target must be loaded, and the app's admin count where acd_apply_needs_admins says so. */
-struct acd_answer acd_apply(struct acd_state *state, const struct acd_command *command,
-                            const struct acd_policy *policy, int64_t now_ms);
+/* `entries` are those of the command's targets (acd_state_entries). They must be loaded, and the app's admin
+ * count where acd_apply_needs_admins says so. */
+struct acd_answer acd_apply(struct acd_arena *arena, const struct acd_command *command,
+                            struct acd_entry *const *entries, const struct acd_policy *policy,
+                            int64_t now_ms);
 
 /* True when the decision may look at or change the app's admin set: an admin is created, or an account is
- * deleted that is one. The targets' entries must be loaded. */
-bool acd_apply_needs_admins(const struct acd_state *state, const struct acd_command *command);
+ * deleted that is one. The entries must be loaded. */
+bool acd_apply_needs_admins(const struct acd_command *command, struct acd_entry *const *entries);
 
 /* The answer to a command that was refused as a whole. */
 struct acd_answer acd_refuse(struct acd_refusal refusal);

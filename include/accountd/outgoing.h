@@ -36,6 +36,9 @@ struct acd_outgoing_list {
     size_t bytes; /* of keys, values and headers */
 };
 
+/* Makes room for so many more. */
+void acd_outgoing_reserve(struct acd_arena *arena, struct acd_outgoing_list *list, uint32_t more);
+
 void acd_outgoing_add(struct acd_arena *arena, struct acd_outgoing_list *list,
                       const struct acd_outgoing *message);
 

@@ -12,6 +12,7 @@
 
 #include "accountd/account.h"
 #include "accountd/arena.h"
+#include "accountd/command.h"
 
 #define ACD_NO_PARTITION (-1)
 #define ACD_APP_BUCKETS  256 /* a power of two; a batch rarely sees more apps than this */
@@ -63,6 +64,9 @@ void acd_state_init(struct acd_state *state, struct acd_arena *arena, size_t exp
 /* The entry, made (not loaded, of no partition) when it is new. Copies neither name: both must live as long
  * as the arena. */
 struct acd_entry *acd_state_entry(struct acd_state *state, struct acd_slice app, struct acd_slice name);
+
+/* The entries of a command's targets, in their order, made where they are new; the array is the arena's. */
+struct acd_entry **acd_state_entries(struct acd_state *state, const struct acd_command *command);
 
 /* The entry, or NULL. */
 struct acd_entry *acd_state_find(const struct acd_state *state, struct acd_slice app, struct acd_slice name);

@@ -239,52 +239,50 @@ static struct acd_answer sum_up(const struct acd_outcome *outcomes, uint32_t cou
     return answer;
 }
 
-struct acd_answer acd_apply(struct acd_state *state, const struct acd_command *command,
-                            const struct acd_policy *policy, int64_t now_ms)
+struct acd_answer acd_apply(struct acd_arena *arena, const struct acd_command *command,
+                            struct acd_entry *const *entries, const struct acd_policy *policy, int64_t now_ms)
 {
     uint32_t count = command->target_count;
-    struct acd_outcome *outcomes = acd_arena_calloc(state->arena, count, sizeof(*outcomes));
-    const struct acd_account **before = acd_arena_calloc(state->arena, count, sizeof(*before));
-    struct acd_app *app = acd_state_app(state, command->app);
-    int64_t admins_before = app->admins;
+    struct acd_outcome *outcomes = acd_arena_calloc(arena, count, sizeof(*outcomes));
+    const struct acd_account **before = acd_arena_calloc(arena, count, sizeof(*before));
+    int64_t admins_before = count ? entries[0]->app->admins : 0;
 
     for (uint32_t i = 0; i < count; i++) {
         struct deciding deciding = {
-            .arena = state->arena,
+            .arena = arena,
             .command = command,
             .policy = policy,
             .target = &command->targets[i],
             .index = i,
-            .entry = acd_state_find(state, command->app, command->targets[i].account),
+            .entry = entries[i],
             .now_ms = now_ms,
         };
 
-        assert(deciding.entry && deciding.entry->current);
-        before[i] = deciding.entry->current;
+        assert(entries[i]->current);
+        before[i] = entries[i]->current;
         outcomes[i] = decide(&deciding);
     }
-    if (command->dry_run) {
+    if (command->dry_run && count) {
         /* Backwards, so that an account that came twice would end as it began. */
         for (uint32_t i = count; i-- > 0;)
-            acd_state_find(state, command->app, command->targets[i].account)->current = before[i];
-        app->admins = admins_before;
+            entries[i]->current = before[i];
+        entries[0]->app->admins = admins_before;
     }
     return sum_up(outcomes, count);
 }
 
-bool acd_apply_needs_admins(const struct acd_state *state, const struct acd_command *command)
+bool acd_apply_needs_admins(const struct acd_command *command, struct acd_entry *const *entries)
 {
     for (uint32_t i = 0; i < command->target_count; i++) {
-        const struct acd_target *target = &command->targets[i];
-        const struct acd_entry *entry;
+        const struct acd_account *current;
 
-        if (command->op == ACD_CREATE && target->type == ACD_ADMIN)
+        if (command->op == ACD_CREATE && command->targets[i].type == ACD_ADMIN)
             return true;
         if (command->op != ACD_DELETE)
             continue;
-        entry = acd_state_find(state, command->app, target->account);
-        assert(entry && entry->current);
-        if (entry->current->exists && entry->current->type == ACD_ADMIN)
+        current = entries[i]->current;
+        assert(current);
+        if (current->exists && current->type == ACD_ADMIN)
             return true;
     }
     return false;

@@ -7,18 +7,24 @@
 #define OUTBOX_FORMAT 1
 #define NULL_LENGTH   UINT32_MAX
 
+void acd_outgoing_reserve(struct acd_arena *arena, struct acd_outgoing_list *list, uint32_t more)
+{
+    struct acd_outgoing *items;
+
+    if (more <= list->capacity - list->count)
+        return;
+    items = acd_arena_alloc(arena, (list->count + (size_t)more) * sizeof(*items));
+    if (list->count)
+        memcpy(items, list->items, list->count * sizeof(*items));
+    list->items = items;
+    list->capacity = list->count + more;
+}
+
 void acd_outgoing_add(struct acd_arena *arena, struct acd_outgoing_list *list,
                       const struct acd_outgoing *message)
 {
-    if (list->count == list->capacity) {
-        uint32_t capacity = list->capacity ? 2 * list->capacity : 64;
-        struct acd_outgoing *items = acd_arena_alloc(arena, capacity * sizeof(*items));
-
-        if (list->count)
-            memcpy(items, list->items, list->count * sizeof(*items));
-        list->items = items;
-        list->capacity = capacity;
-    }
+    if (list->count == list->capacity)
+        acd_outgoing_reserve(arena, list, list->capacity ? list->capacity : 64);
     list->items[list->count++] = *message;
     list->bytes += message->key.len + message->value.len;
     for (uint32_t i = 0; i < message->header_count; i++)

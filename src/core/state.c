@@ -98,6 +98,15 @@ struct acd_entry *acd_state_entry(struct acd_state *state, struct acd_slice app,
     return entry;
 }
 
+struct acd_entry **acd_state_entries(struct acd_state *state, const struct acd_command *command)
+{
+    struct acd_entry **entries = acd_arena_alloc(state->arena, command->target_count * sizeof(*entries));
+
+    for (uint32_t i = 0; i < command->target_count; i++)
+        entries[i] = acd_state_entry(state, command->app, command->targets[i].account);
+    return entries;
+}
+
 struct acd_entry *acd_state_find(const struct acd_state *state, struct acd_slice app, struct acd_slice name)
 {
     return find(state, acd_state_hash(app, name), app, name);

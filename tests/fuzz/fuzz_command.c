@@ -91,15 +91,16 @@ static const struct acd_account *account_of(struct acd_slice app, struct acd_sli
     return &acd_account_none;
 }
 
-static void load(struct acd_arena *arena, struct decision *decision)
+static struct acd_entry **load(struct acd_arena *arena, struct decision *decision)
 {
     const struct acd_command *command = &decision->command;
+    struct acd_entry **entries;
     struct acd_app *app;
 
     acd_state_init(&decision->state, arena, command->target_count);
+    entries = acd_state_entries(&decision->state, command);
     for (uint32_t i = 0; i < command->target_count; i++) {
-        struct acd_entry *entry =
-            acd_state_entry(&decision->state, command->app, command->targets[i].account);
+        struct acd_entry *entry = entries[i];
 
         FUZZ_CHECK(!entry->base, "account %.*s is named twice", ACD_SLICE_ARGS(entry->name));
         entry->base = account_of(command->app, entry->name);
@@ -108,6 +109,7 @@ static void load(struct acd_arena *arena, struct decision *decision)
     app = acd_state_app(&decision->state, command->app);
     app->admins_base = acd_slice_is(command->app, "demo");
     app->admins = app->admins_base;
+    return entries;
 }
 
 /* Rows as the index would give them. */
@@ -141,6 +143,7 @@ static void decide(struct acd_arena *arena, enum acd_encoding encoding, struct a
     const struct acd_refusal outside = {.code = ACD_REPLY_TOPIC_FORBIDDEN,
                                         .field = ACD_LITERAL("kafka_replyTopic"),
                                         .message = ACD_LITERAL("no")};
+    struct acd_entry **entries;
 
     *out = (struct decision){0};
     out->malformed = acd_codec_decode(encoding, value, arena, &out->message);
@@ -153,9 +156,9 @@ static void decide(struct acd_arena *arena, enum acd_encoding encoding, struct a
         out->answer = acd_refuse(out->refusal);
         return;
     }
-    load(arena, out);
+    entries = load(arena, out);
     out->answer = out->command.op == ACD_LIST ? list(arena, &out->command)
-                                              : acd_apply(&out->state, &out->command, &policy, NOW_MS);
+                                              : acd_apply(arena, &out->command, entries, &policy, NOW_MS);
     if (out->command.op == ACD_EXPORT && out->answer.ok_count) {
         int built = acd_export_build(arena, &out->command, &out->answer, acd_slice_str("id"), &origin,
                                      ACD_CHUNK_MAX, &out->file);

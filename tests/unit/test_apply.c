@@ -141,18 +141,22 @@ static const struct step custom[] = {
 };
 
 /* What the worker does before a command is decided. */
-static void load(struct acd_state *state, const struct acd_command *command)
+static struct acd_entry **load(struct acd_state *state, const struct acd_command *command)
 {
     struct acd_app *app = acd_state_app(state, command->app);
+    struct acd_entry **entries = acd_state_entries(state, command);
 
     if (app->admins < 0)
         app->admins_base = app->admins = 0;
-    for (uint32_t i = 0; i < command->target_count; i++) {
-        struct acd_entry *entry = acd_state_entry(state, command->app, command->targets[i].account);
+    for (uint32_t i = 0; i < command->target_count; i++)
+        if (!entries[i]->current)
+            entries[i]->base = entries[i]->current = &acd_account_none;
+    return entries;
+}
 
-        if (!entry->current)
-            entry->base = entry->current = &acd_account_none;
-    }
+static struct acd_answer apply(struct acd_state *state, const struct acd_command *command, int64_t now_ms)
+{
+    return acd_apply(state->arena, command, load(state, command), &policy, now_ms);
 }
 
 static const char *with_app(struct acd_arena *arena, const char *command)
@@ -174,8 +178,7 @@ static void run(void **unused, const struct step *steps)
         const char *text;
 
         test_command(&arena, with_app(&arena, step->command), &policy, &command);
-        load(&state, &command);
-        answer = acd_apply(&state, &command, &policy, (i + 1) * 1000);
+        answer = apply(&state, &command, (i + 1) * 1000);
         text = test_answer_text(&arena, &answer);
         if (strcmp(text, step->answer) != 0)
             fail_msg("step %d: %s\n  answers %s\n  not     %s", i + 1, step->command, text, step->answer);
@@ -216,10 +219,9 @@ static void test_records_stay(void **unused)
     test_command(&arena, "{'op':'create','app':'demo','account':'a','profile':{'role':1}}", &policy, &create);
     test_command(&arena, "{'op':'get','app':'demo','account':'a'}", &policy, &get);
     test_command(&arena, "{'op':'edit','app':'demo','account':'a','profile':{'role':2}}", &policy, &edit);
-    load(&state, &create);
-    acd_apply(&state, &create, &policy, 1);
-    answer = acd_apply(&state, &get, &policy, 2);
-    acd_apply(&state, &edit, &policy, 3);
+    apply(&state, &create, 1);
+    answer = apply(&state, &get, 2);
+    apply(&state, &edit, 3);
     assert_string_equal(test_account_text(&arena, answer.outcomes[0].record), "general@1 1/1 role=1");
     assert_ptr_equal(state.entries->base, &acd_account_none);
     acd_arena_free(&arena);
@@ -255,8 +257,7 @@ static void test_needs_admins(void **unused)
         struct acd_command command;
 
         test_command(&arena, with_app(&arena, table[i].command), &policy, &command);
-        load(&state, &command);
-        if (acd_apply_needs_admins(&state, &command) != table[i].needs)
+        if (acd_apply_needs_admins(&command, load(&state, &command)) != table[i].needs)
             fail_msg("%s", table[i].command);
     }
     acd_arena_free(&arena);
@@ -276,8 +277,7 @@ static void test_admins_below_nothing(void **unused)
     acd_state_init(&state, &arena, 8);
     acd_state_entry(&state, acd_slice_str(APP), acd_slice_str("a"))->current = &admin;
     test_command(&arena, "{'op':'delete','app':'demo','account':'a'}", &policy, &command);
-    load(&state, &command);
-    answer = acd_apply(&state, &command, &policy, 1);
+    answer = apply(&state, &command, 1);
     assert_string_equal(test_answer_text(&arena, &answer), "ok a:ok@2*");
     assert_int_equal(acd_state_app(&state, acd_slice_str(APP))->admins, 0);
     assert_true(acd_state_app(&state, acd_slice_str(APP))->admins_touched);
@@ -294,8 +294,7 @@ static void test_messages(void **unused)
     acd_arena_init(&arena);
     acd_state_init(&state, &arena, 8);
     test_command(&arena, "{'op':'get','app':'demo','account':'bob'}", &policy, &command);
-    load(&state, &command);
-    answer = acd_apply(&state, &command, &policy, 1);
+    answer = apply(&state, &command, 1);
     assert_string_equal(answer.refusal.message.data, "account bob does not exist in app demo");
     assert_int_equal(answer.refusal.code, ACD_ACCOUNT_NOT_FOUND);
     acd_arena_free(&arena);
