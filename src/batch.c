@@ -472,4 +472,5 @@ void acd_batch_decide(struct acd_worker *worker, struct batch *batch)
             batch->parts[kept++] = *part;
     }
     batch->part_count = kept;
+    batch->only_new = acd_state_only_new(&batch->state);
 }

@@ -265,12 +265,16 @@ static bool apply(struct acd_worker *worker, struct batch *batch)
 /* A transaction costs the broker much, whatever is in it: of a partition that has more records than one batch
  * takes, several are applied before they are answered. Of one partition only, or an account that two of them
  * touch would be answered by two owners after a rebalance. */
-static bool goes_on(const struct acd_worker *worker, const struct batch *batch, uint32_t count, bool only_new)
+static bool goes_on(const struct acd_worker *worker, const struct batch *run, uint32_t count)
 {
-    const struct part *part = &batch->parts[0];
+    const struct batch *last = &run[count - 1];
+    const struct part *part = &last->parts[0];
     const struct partition *partition = part->partition;
+    bool only_new = true;
 
-    return count < ACD_RUN_MAX && batch->part_count == 1 && !part->jobs.data &&
+    for (uint32_t i = 0; i < count; i++)
+        only_new &= run[i].only_new;
+    return count < ACD_RUN_MAX && last->part_count == 1 && !part->jobs.data &&
            acd_batch_may_run(worker, partition) && partition->queued > partition->applied &&
            acd_batch_has_room(worker, partition, only_new) && worker->arena.allocated <= BATCH_MEMORY_MAX;
 }
@@ -280,7 +284,6 @@ static void run_batches(struct acd_worker *worker)
 {
     struct batch run[ACD_RUN_MAX];
     uint32_t count = 1;
-    bool only_new;
 
     if (!choose_partitions(worker)) {
         acd_worker_hold(worker);
@@ -289,9 +292,8 @@ static void run_batches(struct acd_worker *worker)
     if (!apply(worker, &run[0]))
         return;
     worker->alone = run[0].parts[0].partition;
-    only_new = acd_state_only_new(&run[0].state);
-    while (goes_on(worker, &run[count - 1], count, only_new) && apply(worker, &run[count]))
-        only_new = acd_state_only_new(&run[count++].state) && only_new;
+    while (goes_on(worker, run, count) && apply(worker, &run[count]))
+        count++;
     /* What went wrong with one more batch may have been that the partitions are no longer this worker's. */
     if (acd_batch_runs(&run[0]) && acd_consumer_epoch(worker->consumer) == worker->epoch)
         acd_batch_publish(worker, run, count);

@@ -176,6 +176,7 @@ struct batch {
     uint32_t item_count;
     struct part *parts;
     uint32_t part_count;
+    bool only_new; /* its decisions did nothing else than to make accounts, see acd_state_only_new */
     int64_t began_us;
     int64_t stage_us; /* when the stage that is under way began */
 

@@ -77,7 +77,8 @@ static inline bool acd_entry_is_new(const struct acd_entry *entry)
     return !entry->base->exists && entry->base->revision == 0 && entry->current->exists;
 }
 
-/* True when the decisions did nothing else than to make accounts of which none was there before. */
+/* True when the decisions did nothing else than to make accounts of which none was there before. To be asked
+ * before the commit: what was loaded may be the cache's. */
 bool acd_state_only_new(const struct acd_state *state);
 
 /* The app, made (not loaded) when it is new. */
