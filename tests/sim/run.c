@@ -40,6 +40,8 @@ static void choose_settings(struct run *run)
     run->settings.worker.batch_max = batches[sim_below(6)];
     if (run->world->batch)
         run->settings.worker.batch_max = run->world->batch;
+    /* A seed makes many workers, and its accounts are few: a large table would be most of its time. */
+    run->settings.worker.cache_mib = 1;
     run->settings.limits.admins_per_app = 1 + sim_below(2);
     if (sim_below(3) == 0)
         run->settings.redis.key_prefix = strdup("a*[b]-:");
