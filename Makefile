@@ -76,10 +76,10 @@ check-asan-unit: # in a make of its own, for its flags
 # Twice the processors: the tests wait for servers more than they compute.
 SYSTEM_JOBS ?= $(shell echo $$((2 * $$(nproc))))
 check-system: all ## the programs on a real Kafka and Redis, SYSTEM_JOBS files of tests at once
-	@tests/system/run.sh -n $(SYSTEM_JOBS) --dist loadfile
+	@tests/system/run.sh -n $(SYSTEM_JOBS) --dist loadfile --no-loadscope-reorder
 
 check-valkey: all ## some of the system tests with valkey-server in the place of redis-server
-	@REDIS_SERVER=valkey-server tests/system/run.sh -n $(SYSTEM_JOBS) --dist loadfile \
+	@REDIS_SERVER=valkey-server tests/system/run.sh -n $(SYSTEM_JOBS) --dist loadfile --no-loadscope-reorder \
 		test_contract_operations.py test_contract_storage.py test_exactly_once.py test_recovery.py \
 		test_redis_security.py test_signed.py
 

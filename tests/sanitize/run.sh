@@ -69,4 +69,4 @@ done
 
 export PYTHONPATH="$here${PYTHONPATH:+:$PYTHONPATH}"
 [ $# -gt 0 ] || set -- $part $ends
-"$here/../system/run.sh" -p sanitizer_reports -n "${SYSTEM_JOBS:-2}" --dist loadfile -q "$@"
+"$here/../system/run.sh" -p sanitizer_reports -n "${SYSTEM_JOBS:-2}" --dist loadfile --no-loadscope-reorder -q "$@"

@@ -68,6 +68,12 @@ def world(kafka, tmp_path):
         made.close()
 
 
+def pytest_collection_modifyitems(items):
+    """Files with long tests come first: what is left of one at the end nobody else can take."""
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """What the daemons said, under a test that failed."""
