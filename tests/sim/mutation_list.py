@@ -255,7 +255,8 @@ MUTATIONS = [
          "if redis.call('EXISTS', args[1] .. 'accountd:marker:' .. args[i]) == 1 then")],
      aimed("late:commits: ok", "kill:FCALL commit", accounts=1, batch=1)),
     ("every batch of a run is answered", [
-        (PUBLISH, "    for (uint32_t b = 0; b < count; b++)\n", "    for (uint32_t b = count - 1; b < count; b++)\n")], "none"),
+        (PUBLISH, "&all, messages);\n    for (uint32_t b = 0; b < count; b++)\n",
+         "&all, messages);\n    for (uint32_t b = count - 1; b < count; b++)\n")], "none"),
     ("what a run wrote counts as unpublished to its end", [
         (COMMIT, "owned[args[i]] = steps[args[i]] == 0", "owned[args[i]] = true")], RUN_LOST),
     ("each batch of a run adds the names that it wrote", [
