@@ -24,6 +24,9 @@ struct acd_kafka_default {
 rd_kafka_conf_t *acd_kafka_conf(const struct acd_settings *settings,
                                 const struct acd_kafka_default *defaults);
 
+/* Of a worker's consumer, but for its callbacks. */
+rd_kafka_conf_t *acd_kafka_consumer_conf(const struct acd_settings *settings);
+
 /* Whether librdkafka makes a client of the configuration, which is used up. Returns 0, or -1 with the reason
  * in `error`. */
 int acd_kafka_check(rd_kafka_type_t type, rd_kafka_conf_t *conf, char *error, size_t error_bytes);

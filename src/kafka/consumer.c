@@ -14,20 +14,6 @@
  * it is asked again then, and the group, which may be waiting for this member, is served in between. */
 #define STABLE_TIMEOUT_MS 2000
 
-/* A worker that died frees its partitions after session.timeout.ms; one that lives hears of a rebalance with
- * its next heartbeat; new partitions are noticed within ten seconds. What is fetched ahead is bounded in
- * bytes, or large commands would make the process large, and in number, since a small one takes 400 bytes
- * there; librdkafka looks once a second whether it is to fetch more, so that it is more than a second's work.
- */
-static const struct acd_kafka_default consumer_defaults[] = {{"session.timeout.ms", "10000"},
-                                                             {"heartbeat.interval.ms", "1000"},
-                                                             {"fetch.wait.max.ms", "100"},
-                                                             {"fetch.error.backoff.ms", "100"},
-                                                             {"queued.min.messages", "30000"},
-                                                             {"queued.max.messages.kbytes", "16384"},
-                                                             {"topic.metadata.refresh.interval.ms", "10000"},
-                                                             {NULL, NULL}};
-
 /* Logs whose beginning is asked for before they are fetched, one after the other, and how long each may take.
  */
 #define BEGINNINGS_MAX       64
@@ -118,20 +104,8 @@ static void drop_fetched(struct acd_consumer *consumer)
 
 static rd_kafka_conf_t *consumer_conf(const struct acd_settings *settings, struct acd_consumer *consumer)
 {
-    rd_kafka_conf_t *conf = acd_kafka_conf(settings, consumer_defaults);
+    rd_kafka_conf_t *conf = acd_kafka_consumer_conf(settings);
 
-    acd_kafka_set(conf, "group.id", settings->kafka.group);
-    acd_kafka_set(conf, "enable.auto.commit", "false");
-    acd_kafka_set(conf, "enable.auto.offset.store", "false");
-    acd_kafka_set(conf, "isolation.level", "read_committed");
-    /* Where to start is always said; an offset that the log does not hold is never guessed around. */
-    acd_kafka_set(conf, "auto.offset.reset", "error");
-    acd_kafka_set(conf, "partition.assignment.strategy", "range");
-    acd_kafka_set(conf, "allow.auto.create.topics", "false");
-    acd_kafka_set(conf, "check.crcs", "true");
-    /* librdkafka 2.8 takes an end that comes with a batch of records for one, and after a pause reads on
-     * behind the next: a command would be passed over. */
-    acd_kafka_set(conf, "enable.partition.eof", "false");
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     rd_kafka_conf_set_opaque(conf, consumer);
     return conf;

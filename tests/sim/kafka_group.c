@@ -6,7 +6,7 @@
 
 #define MEMBERS_MAX 32
 
-/* session.timeout.ms and heartbeat.interval.ms of src/kafka/consumer.c */
+/* session.timeout.ms and heartbeat.interval.ms of src/kafka/consumer_conf.c */
 #define SESSION_US   (10 * SECOND)
 #define HEARTBEAT_US SECOND
 

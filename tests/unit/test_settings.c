@@ -235,7 +235,7 @@ static void check_owned(const char *file)
 
 static void test_owned_properties(void **state)
 {
-    check_owned(ACD_SOURCE_DIR "/src/kafka/consumer.c");
+    check_owned(ACD_SOURCE_DIR "/src/kafka/consumer_conf.c");
     check_owned(ACD_SOURCE_DIR "/src/kafka/producer.c");
     check_owned(ACD_SOURCE_DIR "/src/kafka/topics.c");
     check_owned(ACD_SOURCE_DIR "/src/kafka/changelog.c");
