@@ -9,9 +9,6 @@
 /* Bytes that a dead letter's key, headers and value are cut to together. */
 #define DEAD_LETTER_MAX ((size_t)900 * 1024)
 
-/* What Kafka adds to a header at most: two lengths of up to five bytes. */
-#define HEADER_OVERHEAD 10
-
 /* What a reply that is a CloudEvent has beside what goes back. */
 #define EVENT_HEADERS 5
 
@@ -111,7 +108,7 @@ static uint32_t copy_headers(const struct item *item, struct acd_header *headers
     uint32_t missing = 0;
 
     for (uint32_t i = 0; i < item->header_count; i++) {
-        size_t bytes = item->headers[i].name.len + item->headers[i].value.len + HEADER_OVERHEAD;
+        size_t bytes = item->headers[i].name.len + item->headers[i].value.len + ACD_HEADER_OVERHEAD;
 
         if (acd_dead_letter_adds(item->headers[i].name))
             continue;

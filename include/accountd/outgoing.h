@@ -16,7 +16,10 @@ struct acd_header {
     struct acd_slice value; /* data NULL: null */
 };
 
-#define ACD_ANY_PARTITION (-1) /* the producer chooses by the key */
+/* What Kafka adds to a header at most: two lengths of up to five bytes. */
+#define ACD_HEADER_OVERHEAD 10
+
+#define ACD_ANY_PARTITION   (-1) /* the producer chooses by the key */
 
 struct acd_outgoing {
     struct acd_slice topic;
@@ -35,6 +38,9 @@ struct acd_outgoing_list {
     uint32_t capacity;
     size_t bytes; /* of keys, values and headers */
 };
+
+/* Of key, value, and names and values of headers. */
+size_t acd_outgoing_bytes(const struct acd_outgoing *message);
 
 /* Makes room for so many more. */
 void acd_outgoing_reserve(struct acd_arena *arena, struct acd_outgoing_list *list, uint32_t more);

@@ -7,6 +7,15 @@
 #define OUTBOX_FORMAT 1
 #define NULL_LENGTH   UINT32_MAX
 
+size_t acd_outgoing_bytes(const struct acd_outgoing *message)
+{
+    size_t bytes = message->key.len + message->value.len;
+
+    for (uint32_t i = 0; i < message->header_count; i++)
+        bytes += message->headers[i].name.len + message->headers[i].value.len;
+    return bytes;
+}
+
 void acd_outgoing_reserve(struct acd_arena *arena, struct acd_outgoing_list *list, uint32_t more)
 {
     struct acd_outgoing *items;
@@ -26,16 +35,18 @@ void acd_outgoing_add(struct acd_arena *arena, struct acd_outgoing_list *list,
     if (list->count == list->capacity)
         acd_outgoing_reserve(arena, list, list->capacity ? list->capacity : 64);
     list->items[list->count++] = *message;
-    list->bytes += message->key.len + message->value.len;
-    for (uint32_t i = 0; i < message->header_count; i++)
-        list->bytes += message->headers[i].name.len + message->headers[i].value.len;
+    list->bytes += acd_outgoing_bytes(message);
 }
 
 void acd_outgoing_join(struct acd_arena *arena, struct acd_outgoing_list *list,
                        const struct acd_outgoing_list *more)
 {
-    for (uint32_t i = 0; i < more->count; i++)
-        acd_outgoing_add(arena, list, &more->items[i]);
+    if (more->count == 0)
+        return;
+    acd_outgoing_reserve(arena, list, more->count);
+    memcpy(list->items + list->count, more->items, more->count * sizeof(*more->items));
+    list->count += more->count;
+    list->bytes += more->bytes;
 }
 
 static void put_u32(struct acd_buffer *buffer, uint32_t number)

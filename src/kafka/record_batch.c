@@ -3,11 +3,10 @@
 
 #include <stdlib.h>
 
-/* What a request has beside its messages, what a message has beside key, value and headers, and a header
- * beside name and value: lengths, flags and a time, each as long as it can be. */
+/* What a request has beside its messages, and what a message has beside key, value and headers: lengths,
+ * flags and a time, each as long as it can be. */
 #define REQUEST_OVERHEAD 512
 #define MESSAGE_OVERHEAD 36
-#define HEADER_OVERHEAD  10
 
 static size_t configured(rd_kafka_t *rk, const char *name)
 {
@@ -30,16 +29,8 @@ void acd_record_batches_init(struct acd_record_batches *batches, rd_kafka_t *rk)
 
 static size_t bytes_of(const struct acd_outgoing *message)
 {
-    size_t bytes = message->key.len + message->value.len + MESSAGE_OVERHEAD;
-
-    for (uint32_t i = 0; i < message->header_count; i++)
-        bytes += message->headers[i].name.len + message->headers[i].value.len + HEADER_OVERHEAD;
-    return bytes;
-}
-
-static bool is_of(const struct acd_record_batch *batch, const rd_kafka_topic_t *topic, int32_t partition)
-{
-    return batch->topic == topic && batch->partition == partition;
+    return acd_outgoing_bytes(message) + MESSAGE_OVERHEAD +
+           message->header_count * (size_t)ACD_HEADER_OVERHEAD;
 }
 
 /* The partition's, made when it has none; NULL when there are too many. Messages that the client chooses a
@@ -47,20 +38,15 @@ static bool is_of(const struct acd_record_batch *batch, const rd_kafka_topic_t *
 static struct acd_record_batch *find(struct acd_record_batches *batches, const rd_kafka_topic_t *topic,
                                      int32_t partition)
 {
-    struct acd_record_batch *item = &batches->items[batches->last];
+    struct acd_record_batch *item = batches->items;
 
-    if (batches->count && is_of(item, topic, partition))
-        return item;
-    for (uint32_t i = 0; i < batches->count; i++)
-        if (is_of(&batches->items[i], topic, partition)) {
-            batches->last = i;
-            return &batches->items[i];
-        }
+    for (; item < batches->items + batches->count; item++)
+        if (item->topic == topic && item->partition == partition)
+            return item;
     if (batches->count == ACD_RECORD_BATCHES)
         return NULL;
-    batches->last = batches->count++;
-    item = &batches->items[batches->last];
     *item = (struct acd_record_batch){topic, partition, 0, 0};
+    batches->count++;
     return item;
 }
 
@@ -84,5 +70,4 @@ bool acd_record_batches_add(struct acd_record_batches *batches, const rd_kafka_t
 void acd_record_batches_empty(struct acd_record_batches *batches)
 {
     batches->count = 0;
-    batches->last = 0;
 }

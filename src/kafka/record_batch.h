@@ -28,7 +28,6 @@ struct acd_record_batches {
     size_t messages_max;
     struct acd_record_batch items[ACD_RECORD_BATCHES];
     uint32_t count;
-    uint32_t last; /* that a message was added to: most likely the next one's, too */
 };
 
 void acd_record_batches_init(struct acd_record_batches *batches, rd_kafka_t *rk);
